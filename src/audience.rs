@@ -1,0 +1,214 @@
+//! Where a token may go: scheme, host and port (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
+//! Imports `error`.
+//!
+//! The URL is read with `http::Uri`, the same parser that the connection is made from, so that no second reading of a
+//! URL can disagree with where its bytes go.
+
+use http::Uri;
+
+use crate::error::Error;
+
+/// One origin, as it is compared: the host in lower case, the port always there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    secure: bool,
+    host: String,
+    port: u16,
+}
+
+/// The origins that a token may be sent to. Empty means none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins {
+    allowed: Vec<Origin>,
+    any: bool,
+}
+
+impl Origins {
+    /// Adds the origin of `url` if it is an https URL, or an http URL of this machine.
+    pub(crate) fn add(&mut self, url: &str) -> Result<(), Error> {
+        let (secure, host, port) = parse(url)?;
+        if !secure && !is_loopback(&host) {
+            return Err(Error::configuration(format!(
+                "plain http would show the token to everybody on the way to {host}; use https, or \
+                 TokenRequest::dangerously_allow_plain_http_origin"
+            )));
+        }
+        self.push(Origin { secure, host, port });
+        Ok(())
+    }
+
+    /// Adds the origin of `url`, plain http too.
+    pub(crate) fn add_insecure(&mut self, url: &str) -> Result<(), Error> {
+        let (secure, host, port) = parse(url)?;
+        self.push(Origin { secure, host, port });
+        Ok(())
+    }
+
+    /// Allows every https origin, and plain http to this machine.
+    pub(crate) fn add_any(&mut self) {
+        self.any = true;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.allowed.is_empty() && !self.any
+    }
+
+    pub(crate) fn allows(&self, uri: &Uri) -> bool {
+        let Some((secure, host, port)) = read(uri) else {
+            return false;
+        };
+        (self.any && (secure || is_loopback(host)))
+            || self
+                .allowed
+                .iter()
+                .any(|origin| origin.secure == secure && origin.port == port && origin.host.eq_ignore_ascii_case(host))
+    }
+
+    fn push(&mut self, origin: Origin) {
+        if !self.allowed.contains(&origin) {
+            self.allowed.push(origin);
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<(bool, String, u16), Error> {
+    let uri: Uri = url.parse().map_err(|_| Error::configuration(format!("origin {url:?} is not a URL")))?;
+    let (secure, host, port) = read(&uri).ok_or_else(|| {
+        Error::configuration("an origin is an http(s) URL with a host, no user info and a port from 0 to 65535")
+    })?;
+    Ok((secure, host.to_ascii_lowercase(), port))
+}
+
+/// Whether the connection is secure, the host, the port; `None` for what has no such parts or hides them.
+/// `http::Uri` reads `host:99999` as having no port and `a@b` as host `b`: both are refused here.
+fn read(uri: &Uri) -> Option<(bool, &str, u16)> {
+    let secure = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let port = match authority.as_str().strip_prefix(host)? {
+        "" if secure => 443,
+        "" => 80,
+        port => {
+            let digits = port.strip_prefix(':')?;
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??
+        }
+    };
+    (!host.is_empty()).then_some((secure, host, port))
+}
+
+/// Scheme, host and port of a URL, for messages.
+pub(crate) fn display(uri: &Uri) -> String {
+    match (uri.scheme_str(), uri.host()) {
+        (Some(scheme), Some(host)) => {
+            let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{host}{port}")
+        }
+        _ => String::from("a URL without scheme and host"),
+    }
+}
+
+/// This machine, by a name or address that no resolver can point elsewhere (RFC 6761 section 6.3, RFC 1122 section
+/// 3.2.1.3, RFC 4291 section 2.5.3).
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .and_then(|address| address.parse::<std::net::Ipv6Addr>().ok())
+            .is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(origin: &str, url: &str) -> bool {
+        let mut origins = Origins::default();
+        origins.add(origin).expect("a good origin");
+        url.parse::<Uri>().is_ok_and(|uri| origins.allows(&uri))
+    }
+
+    #[test]
+    fn scheme_host_and_port_must_match() {
+        let api = "https://api.example.com/base?x=1";
+        for same in [
+            "https://api.example.com",
+            "https://api.example.com/",
+            "https://API.Example.COM/v1?q#f",
+            "https://api.example.com:443/v1",
+            "https://api.example.com:0443/v1",
+            "HTTPS://api.example.com/",
+        ] {
+            assert!(allows(api, same), "{same}");
+        }
+        for other in [
+            "http://api.example.com/",
+            "https://api.example.com:8443/",
+            "https://example.com/",
+            "https://xapi.example.com/",
+            "https://api.example.com.evil.test/",
+            "https://api.example.com@evil.test/",
+            "https://evil.test@api.example.com/",
+            "https://user:pass@api.example.com/",
+            "https://api.example.com./",
+            "https://api.example.com:99999/",
+            "https://api.example.com:/",
+            "https://api.example.com:+443/",
+            "https://api.example.com\\@evil.test/",
+            "https://api.example%2ecom/",
+            "ftp://api.example.com/",
+            "/v1/items",
+            "api.example.com",
+            "*",
+        ] {
+            assert!(!allows(api, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn ipv6_hosts_compare_as_they_are_written() {
+        assert!(allows("https://[2001:db8::1]:8443", "https://[2001:DB8::1]:8443/x"));
+        assert!(!allows("https://[2001:db8::1]:8443", "https://[2001:db8::1]/x"));
+        assert!(!allows("https://[2001:db8::1]", "https://[2001:db8::2]/x"));
+    }
+
+    #[test]
+    fn d14_plain_http_only_on_loopback_or_by_a_call_that_says_danger() {
+        let mut origins = Origins::default();
+        for local in ["http://localhost:8080", "http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:80"] {
+            origins.add(local).expect("loopback");
+        }
+        for remote in ["http://api.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"] {
+            let error = origins.add(remote).expect_err("remote").to_string();
+            assert!(error.contains("https"), "{error}");
+        }
+        origins.add_insecure("http://api.example.com").expect("asked for");
+        assert!(origins.allows(&Uri::from_static("http://api.example.com/x")));
+        assert!(!origins.allows(&Uri::from_static("https://api.example.com/x")));
+    }
+
+    #[test]
+    fn any_origin_still_means_https() {
+        let mut origins = Origins::default();
+        assert!(origins.is_empty());
+        origins.add_any();
+        assert!(!origins.is_empty());
+        assert!(origins.allows(&Uri::from_static("https://anywhere.test/")));
+        assert!(origins.allows(&Uri::from_static("http://localhost:3/")));
+        assert!(!origins.allows(&Uri::from_static("http://anywhere.test/")));
+        assert!(!origins.allows(&Uri::from_static("https://a@anywhere.test/")));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_by_name() {
+        let mut origins = Origins::default();
+        for bad in ["", "api.example.com", "urn:example:api", "https://u@h/", "https://h:99999", "https://ä.test"] {
+            origins.add(bad).expect_err(bad);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which question a token answers, and a bounded map from questions to whatever is kept for them.
+//! Imports `credentials`, `error`, `request`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::credentials::{Credentials, Instance};
+use crate::error::Error;
+use crate::request::TokenRequest;
+
+/// The identity of a cached token: the whole question.
+///
+/// Derived from the encoded token request, headers and client authentication included, never from a list of fields
+/// kept by hand. Scopes, resources, parameters and headers count as sets. Two keys are equal if and only if the same
+/// question is asked; a secret from a closure, and a proof that the request does not show (a client certificate), are
+/// compared by instance. The memory is overwritten when the last clone is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{CacheKey, Credentials, TokenRequest};
+///
+/// let credentials = Credentials::new("id", "secret");
+/// let key = |scope| CacheKey::new(&TokenRequest::new("https://auth.example.com/token")?.scope(scope)?, &credentials);
+/// assert_eq!(key("read write")?, key("write read")?);
+/// assert_ne!(key("read write")?, key("read")?);
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct CacheKey {
+    question: Arc<Zeroizing<Vec<u8>>>,
+    instance: Option<Instance>,
+}
+
+impl CacheKey {
+    /// The key of this question asked by this client. No closure is called.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] as for [`TokenRequest::encode`].
+    ///
+    /// See the example of [`CacheKey`].
+    pub fn new(request: &TokenRequest, credentials: &Credentials) -> Result<Self, Error> {
+        let request = request.canonical();
+        let (authentication, instance) = credentials.identity()?;
+        let http = request.encode_with(authentication)?;
+        let mut headers: Vec<(&str, &[u8])> =
+            http.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        headers.sort_unstable();
+
+        let mut question = Zeroizing::new(Vec::with_capacity(512));
+        let mut put = |part: &[u8]| {
+            // The length before each part: no two lists of parts give the same bytes.
+            question.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            question.extend_from_slice(part);
+        };
+        put(http.uri().to_string().as_bytes());
+        put(http.body());
+        put(&(headers.len() as u64).to_le_bytes());
+        for (name, value) in headers {
+            put(name.as_bytes());
+            put(value);
+        }
+        for alias in request.token_type_aliases() {
+            put(alias.as_bytes());
+        }
+        drop(Zeroizing::new(http.into_body()));
+        Ok(Self { question: Arc::new(question), instance })
+    }
+}
+
+impl Hash for CacheKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Equal keys have equal questions; the instance decides the rest.
+        self.question.hash(state);
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey([redacted])")
+    }
+}
+
+/// A map that holds at most `capacity` entries; the least recently looked up goes first.
+pub(crate) struct Keyed<V> {
+    capacity: usize,
+    entries: HashMap<CacheKey, (u64, V)>,
+    by_age: BTreeMap<u64, CacheKey>,
+    lookups: u64,
+}
+
+impl<V: Clone> Keyed<V> {
+    /// A capacity of zero keeps one entry.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity: capacity.max(1), entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
+    }
+
+    pub(crate) fn get_or_insert_with(&mut self, key: &CacheKey, make: impl FnOnce() -> V) -> V {
+        self.lookups += 1;
+        let now = self.lookups;
+        if let Some((age, value)) = self.entries.get_mut(key) {
+            self.by_age.remove(age);
+            *age = now;
+            let value = value.clone();
+            self.by_age.insert(now, key.clone());
+            return value;
+        }
+        while self.entries.len() >= self.capacity {
+            let Some((_, oldest)) = self.by_age.pop_first() else { break };
+            self.entries.remove(&oldest);
+        }
+        let value = make();
+        self.entries.insert(key.clone(), (now, value.clone()));
+        self.by_age.insert(now, key.clone());
+        value
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.by_age.clear();
+    }
+}

@@ -1,0 +1,346 @@
+//! `WWW-Authenticate` (RFC 9110 sections 11.3 and 11.6.1) and what a refusal asks for (RFC 6750 section 3).
+//! Imports nothing from this crate.
+//!
+//! The parser never fails: what is malformed is marked, what was read before it is kept, and reading goes on at the
+//! next comma. Every byte is looked at a bounded number of times.
+
+/// One challenge: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::Challenge;
+///
+/// let challenges = Challenge::parse(["Basic realm=\"a\", Bearer error=\"invalid_token\""]);
+/// assert_eq!(challenges[1].scheme(), "bearer");
+/// assert_eq!(challenges[1].param("error"), Some("invalid_token"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    scheme: String,
+    params: Vec<(String, String)>,
+    token68: Option<String>,
+    malformed: bool,
+}
+
+impl Challenge {
+    /// Reads the values of all `WWW-Authenticate` header lines, in order. Never fails: see
+    /// [`is_malformed`](Self::is_malformed).
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// # let response = http::Response::builder().header("www-authenticate", "Bearer").body(()).unwrap();
+    /// let challenges = Challenge::parse(response.headers().get_all(http::header::WWW_AUTHENTICATE));
+    /// # assert_eq!(challenges.len(), 1);
+    /// ```
+    pub fn parse<I>(values: I) -> Vec<Self>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let mut challenges = Vec::new();
+        for value in values {
+            Reader { bytes: value.as_ref(), at: 0 }.challenges(&mut challenges);
+        }
+        challenges
+    }
+
+    /// The scheme in lower case (schemes are case-insensitive, RFC 9110 section 11.1). See the example of
+    /// [`Challenge`].
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The value of a parameter; `name` in lower case. See the example of [`Challenge`].
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters, names in lower case, in the order they came.
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// let digest = &Challenge::parse(["Digest Realm=\"a\", qop=auth"])[0];
+    /// assert_eq!(digest.params().collect::<Vec<_>>(), [("realm", "a"), ("qop", "auth")]);
+    /// ```
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The `token68` after the scheme, where there is one instead of parameters.
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// assert_eq!(Challenge::parse(["Negotiate YII="])[0].token68(), Some("YII="));
+    /// ```
+    #[must_use]
+    pub fn token68(&self) -> Option<&str> {
+        self.token68.as_deref()
+    }
+
+    /// Whether something in this challenge was not as the grammar says; what could be read is there.
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// let challenge = &Challenge::parse(["Bearer error=\"invalid_token\", realm=\"unclosed"])[0];
+    /// assert!(challenge.is_malformed());
+    /// assert_eq!(challenge.param("error"), Some("invalid_token"));
+    /// ```
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.malformed
+    }
+
+    fn push(&mut self, name: String, value: String) {
+        // RFC 9110 section 11.2: each parameter once. The first one counts.
+        if self.param(&name).is_some() {
+            self.malformed = true;
+        } else {
+            self.params.push((name, value));
+        }
+    }
+}
+
+/// Whether a 401 with these challenges may be mended by a new token of the same kind (RFC 6750 section 3.1).
+///
+/// Not if the Bearer challenge speaks of something else: `invalid_request`, `insufficient_scope`, or
+/// `insufficient_user_authentication` (RFC 9470). Real servers send a 401 without any challenge, with other schemes,
+/// or with words of their own for an expired token; those count as refusals of the token.
+pub(crate) fn renewal_may_help(challenges: &[Challenge]) -> bool {
+    let mut errors = challenges.iter().filter(|one| one.scheme == "bearer").map(|one| one.param("error")).peekable();
+    errors.peek().is_none()
+        || errors.any(|error| {
+            !matches!(error, Some("invalid_request" | "insufficient_scope" | "insufficient_user_authentication"))
+        })
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn challenges(mut self, out: &mut Vec<Challenge>) {
+        let first = out.len();
+        loop {
+            // RFC 9110 section 5.6.1.2: empty list elements are ignored.
+            self.skip(|byte| matches!(byte, b',' | b' ' | b'\t'));
+            if self.at == self.bytes.len() {
+                return;
+            }
+            let word = self.take(is_tchar);
+            let gap = self.skip(is_space);
+            // Parameters belong to a challenge of the same header line.
+            let current = if out.len() > first { out.last_mut() } else { None };
+            match (word.is_empty(), self.peek(), current) {
+                (false, Some(b'='), Some(challenge)) => {
+                    self.at += 1;
+                    self.value(word, challenge);
+                }
+                (false, next, _) if next != Some(b'=') && (gap > 0 || matches!(next, None | Some(b','))) => {
+                    let challenge = self.after_scheme(word);
+                    out.push(challenge);
+                }
+                (_, _, current) => {
+                    if let Some(challenge) = current {
+                        challenge.malformed = true;
+                    }
+                    self.to_next_comma();
+                }
+            }
+        }
+    }
+
+    /// What follows `auth-scheme 1*SP`: a `token68`, the first parameter, or nothing.
+    fn after_scheme(&mut self, scheme: String) -> Challenge {
+        let scheme = scheme.to_ascii_lowercase();
+        let mut challenge = Challenge { scheme, params: Vec::new(), token68: None, malformed: false };
+        if matches!(self.peek(), None | Some(b',')) {
+            return challenge;
+        }
+        let start = self.at;
+        let mut token68 = self.take(is_token68);
+        token68.push_str(&self.take(|byte| byte == b'='));
+        self.skip(is_space);
+        if !token68.is_empty() && matches!(self.peek(), None | Some(b',')) {
+            challenge.token68 = Some(token68);
+            return challenge;
+        }
+        self.at = start;
+        let name = self.take(is_tchar);
+        self.skip(is_space);
+        if !name.is_empty() && self.peek() == Some(b'=') {
+            self.at += 1;
+            self.value(name, &mut challenge);
+        } else {
+            challenge.malformed = true;
+            self.to_next_comma();
+        }
+        challenge
+    }
+
+    /// `BWS ( token / quoted-string )`, then the end of the list element. Unquoted values may hold more than `token`
+    /// allows, because real ones do.
+    fn value(&mut self, name: String, challenge: &mut Challenge) {
+        self.skip(is_space);
+        let value = if self.peek() == Some(b'"') {
+            self.quoted()
+        } else {
+            Some(self.take(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"'))).filter(|v| !v.is_empty())
+        };
+        match value {
+            Some(value) => challenge.push(name.to_ascii_lowercase(), value),
+            None => challenge.malformed = true,
+        }
+        self.skip(is_space);
+        if !matches!(self.peek(), None | Some(b',')) {
+            challenge.malformed = true;
+            self.to_next_comma();
+        }
+    }
+
+    /// RFC 9110 section 5.6.4; `None` if it is never closed.
+    fn quoted(&mut self) -> Option<String> {
+        self.at += 1;
+        let mut value = Vec::new();
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'"' => return Some(String::from_utf8_lossy(&value).into_owned()),
+                b'\\' => {
+                    value.extend(self.peek());
+                    self.at = self.bytes.len().min(self.at + 1);
+                }
+                _ => value.push(byte),
+            }
+        }
+        None
+    }
+
+    fn to_next_comma(&mut self) {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b',' => return,
+                b'"' => drop(self.quoted()),
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip(&mut self, which: impl Fn(u8) -> bool) -> usize {
+        let length = self.bytes[self.at..].iter().take_while(|&&byte| which(byte)).count();
+        self.at += length;
+        length
+    }
+
+    /// ASCII by the choice of its callers.
+    fn take(&mut self, which: impl Fn(u8) -> bool) -> String {
+        let start = self.at;
+        self.skip(which);
+        self.bytes[start..self.at].iter().map(|&byte| char::from(byte)).collect()
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9110 section 11.2, without the padding.
+fn is_token68(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_www_authenticate_jsonl() {
+        let mut seen = 0;
+        for line in include_str!("../tests/vectors/www_authenticate.jsonl").lines() {
+            let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");
+            let values = row["in"].as_array().expect("values").iter().map(|value| value.as_str().expect("a string"));
+            let got: Vec<serde_json::Value> = Challenge::parse(values).iter().map(as_json).collect();
+            assert_eq!(serde_json::Value::from(got), row["out"], "{line}");
+            seen += 1;
+        }
+        assert_eq!(seen, 41);
+    }
+
+    fn as_json(challenge: &Challenge) -> serde_json::Value {
+        let mut json = serde_json::json!({ "scheme": challenge.scheme() });
+        match challenge.token68() {
+            Some(token68) => json["token68"] = token68.into(),
+            None => {
+                json["params"] =
+                    challenge.params().map(|(n, v)| (n.to_owned(), v.into())).collect::<serde_json::Map<_, _>>().into();
+            }
+        }
+        if challenge.is_malformed() {
+            json["malformed"] = true.into();
+        }
+        json
+    }
+
+    fn helps(value: &str) -> bool {
+        renewal_may_help(&Challenge::parse([value]))
+    }
+
+    #[test]
+    fn d9_a_401_without_a_bearer_challenge_is_a_refusal_of_the_token() {
+        assert!(helps(""));
+        assert!(helps("Basic realm=\"x\""));
+        assert!(helps("Basic error=\"invalid_request\""));
+    }
+
+    #[test]
+    fn d10_some_errors_say_that_a_new_token_is_useless() {
+        assert!(!helps("Bearer error=\"invalid_request\""));
+        assert!(!helps("Bearer error=\"insufficient_scope\", scope=\"admin\""));
+        assert!(!helps("Bearer error=\"insufficient_user_authentication\""));
+        assert!(helps("Bearer"));
+        assert!(helps("Bearer error=\"invalid_token\""));
+        assert!(helps("Bearer error=\"token_expired\""));
+        assert!(helps("Bearer error=\"insufficient_scope\", Bearer error=\"invalid_token\""));
+    }
+
+    #[test]
+    fn reading_goes_on_after_what_is_malformed() {
+        let parsed = Challenge::parse(["Bearer realm=\"a\" x=1, error=invalid_token, =, \"q,q\" y, Basic realm=b"]);
+        assert_eq!(parsed.len(), 2);
+        assert_eq!(parsed[0].param("error"), Some("invalid_token"));
+        assert!(parsed[0].is_malformed() && !parsed[1].is_malformed());
+        assert_eq!(parsed[1].param("realm"), Some("b"));
+    }
+
+    #[test]
+    fn a_parameter_never_joins_the_challenge_of_another_line() {
+        let parsed = Challenge::parse(["Bearer", "error=\"invalid_request\""]);
+        assert_eq!((parsed.len(), parsed[0].params().count()), (1, 0));
+    }
+
+    #[test]
+    fn unquoted_urls_and_bytes_beyond_ascii_are_read() {
+        assert_eq!(Challenge::parse(["X uri=https://a.b/?c=d"])[0].param("uri"), Some("https://a.b/?c=d"));
+        let latin: &[u8] = b"Bearer realm=\"\xe9\", error=invalid_token";
+        assert_eq!(Challenge::parse([latin])[0].param("error"), Some("invalid_token"));
+    }
+
+    #[test]
+    fn a_long_hostile_header_is_read_in_linear_time() {
+        for unit in ["a ", "a,", "\"", "\\\"", "a=\"", "a= ,", "=", "a b=c d "] {
+            Challenge::parse([unit.repeat(64 * 1024)]);
+        }
+    }
+}

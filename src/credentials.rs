@@ -1,0 +1,421 @@
+//! Who asks: client authentication at the token endpoint (RFC 6749 section 2.3). Imports `error`, `secret`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::error::{ConfigurationError, Error};
+use crate::secret::Secret;
+
+type ProviderError = Box<dyn std::error::Error + Send + Sync>;
+type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
+
+/// The client and how it proves who it is: exactly one method per token request.
+///
+/// | constructor | method (RFC 8414 section 2) | what is sent |
+/// |---|---|---|
+/// | [`new`](Self::new) | `client_secret_basic` | `Authorization: Basic ...` |
+/// | [`new`](Self::new)[`.in_body()`](Self::in_body) | `client_secret_post` | `client_id` and `client_secret` in the body |
+/// | [`public`](Self::public) | `none` | `client_id` in the body; the proof is a client certificate or the grant |
+/// | [`none`](Self::none) | - | nothing; the proof is the grant or a header of the request |
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::Credentials;
+///
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// assert!(format!("{credentials:?}").contains("my-client"));
+/// assert!(!format!("{credentials:?}").contains("s3cret"));
+/// ```
+#[derive(Clone)]
+pub struct Credentials(Method);
+
+#[derive(Clone)]
+enum Method {
+    Secret { client_id: String, secret: SecretFrom, sent: Sent },
+    Public { client_id: String, instance: Instance },
+    None { instance: Instance },
+}
+
+#[derive(Clone)]
+enum SecretFrom {
+    Value(Secret),
+    Provider(Arc<Provider>),
+}
+
+#[derive(Clone, Copy)]
+enum Sent {
+    Basic(BasicEncoding),
+    Body,
+}
+
+/// How id and secret are encoded before they are joined by a colon for HTTP Basic.
+///
+/// Of twelve authorization servers that were tried, seven do not undo the encoding that RFC 6749 asks for. If a secret
+/// with special characters is refused, try [`Minimal`](Self::Minimal), then [`Credentials::in_body`].
+///
+/// ```
+/// use client_credentials::{BasicEncoding, Credentials};
+///
+/// let credentials = Credentials::new("sb-app!t1", "a/b==").basic_encoding(BasicEncoding::Raw);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// Form-encoded, as RFC 6749 section 2.3.1 and Appendix B say. The default.
+    #[default]
+    Rfc6749,
+    /// Only `%`, `+`, `&`, space, control and non-ASCII bytes are escaped (and `:` in the id), all as `%XX`.
+    /// Decodes to the same bytes at servers that follow the RFC, and is left intact by most that do not.
+    Minimal,
+    /// Nothing is escaped (RFC 7617 section 2). SAP XSUAA and eBay want this. The id may hold no colon.
+    Raw,
+}
+
+impl Credentials {
+    /// A client with a secret, sent by HTTP Basic, which every server must support (RFC 6749 section 2.3.1).
+    ///
+    /// ```
+    /// # use client_credentials::Credentials;
+    /// let credentials = Credentials::new("my-client", "s3cret");
+    /// ```
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self(Method::Secret {
+            client_id: client_id.into(),
+            secret: SecretFrom::Value(secret.into()),
+            sent: Sent::Basic(BasicEncoding::default()),
+        })
+    }
+
+    /// A client whose secret is asked for anew at each token request: from a file, a vault, the environment.
+    ///
+    /// A rotated secret is thus picked up at the next renewal. Tokens fetched with it are shared only between sources
+    /// whose credentials are clones of this value. The closure's error becomes an [`Error::Configuration`] with the
+    /// closure's error as its source.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Secret};
+    /// let credentials = Credentials::with_secret_from("my-client", || {
+    ///     Ok(Secret::from(std::fs::read_to_string("/run/secrets/client")?.trim_end()))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn with_secret_from<F>(client_id: impl Into<String>, provider: F) -> Self
+    where
+        F: Fn() -> Result<Secret, ProviderError> + Send + Sync + 'static,
+    {
+        Self(Method::Secret {
+            client_id: client_id.into(),
+            secret: SecretFrom::Provider(Arc::new(provider)),
+            sent: Sent::Basic(BasicEncoding::default()),
+        })
+    }
+
+    /// A client that sends only its `client_id`: it proves itself by a client certificate (RFC 8705 section 2) or by
+    /// the grant.
+    ///
+    /// The proof is not in the request, so tokens are shared only between sources whose credentials are clones of
+    /// this value.
+    ///
+    /// ```
+    /// # use client_credentials::Credentials;
+    /// let credentials = Credentials::public("my-client");
+    /// ```
+    #[must_use]
+    pub fn public(client_id: impl Into<String>) -> Self {
+        Self(Method::Public { client_id: client_id.into(), instance: Instance::default() })
+    }
+
+    /// No client authentication at all, for grants that carry their own proof, such as a signed assertion
+    /// (RFC 7523 section 2.1). Refused with the grant `client_credentials` (RFC 6749 section 4.4) unless the token
+    /// request has an `Authorization` header of its own.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://oauth2.googleapis.com/token")?
+    ///     .grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")?
+    ///     .parameter("assertion", "eyJ.eyJ.sig")?;
+    /// let http = request.encode(&Credentials::none())?;
+    /// assert!(!http.headers().contains_key("authorization"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Method::None { instance: Instance::default() })
+    }
+
+    /// Sends id and secret in the body (`client_secret_post`) instead of by HTTP Basic.
+    /// Without a secret this changes nothing.
+    ///
+    /// ```
+    /// # use client_credentials::Credentials;
+    /// let credentials = Credentials::new("my-client", "s3cret").in_body();
+    /// ```
+    #[must_use]
+    pub fn in_body(self) -> Self {
+        self.sent_as(Sent::Body)
+    }
+
+    /// Sends id and secret by HTTP Basic in this encoding. Without a secret this changes nothing.
+    ///
+    /// ```
+    /// # use client_credentials::{BasicEncoding, Credentials};
+    /// let credentials = Credentials::new("my-client", "100%").basic_encoding(BasicEncoding::Minimal);
+    /// ```
+    #[must_use]
+    pub fn basic_encoding(self, encoding: BasicEncoding) -> Self {
+        self.sent_as(Sent::Basic(encoding))
+    }
+
+    /// The client identifier, unless there is none.
+    ///
+    /// ```
+    /// # use client_credentials::Credentials;
+    /// assert_eq!(Credentials::new("my-client", "s3cret").client_id(), Some("my-client"));
+    /// assert_eq!(Credentials::none().client_id(), None);
+    /// ```
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.0 {
+            Method::Secret { client_id, .. } | Method::Public { client_id, .. } => Some(client_id),
+            Method::None { .. } => None,
+        }
+    }
+
+    fn sent_as(mut self, how: Sent) -> Self {
+        if let Method::Secret { sent, .. } = &mut self.0 {
+            *sent = how;
+        }
+        self
+    }
+
+    /// What to put into one token request; asks the provider for the secret.
+    pub(crate) fn authenticate(&self) -> Result<Authentication, Error> {
+        match &self.0 {
+            Method::Secret { client_id, secret, sent } => {
+                let secret = match secret {
+                    SecretFrom::Value(secret) => secret.clone(),
+                    SecretFrom::Provider(provider) => provider().map_err(|cause| {
+                        Error::Configuration(ConfigurationError {
+                            message: format!("the secret of client {client_id:?} could not be read"),
+                            cause: Some(cause.into()),
+                        })
+                    })?,
+                };
+                present(client_id, secret, *sent)
+            }
+            Method::Public { client_id, .. } => Ok(Authentication::ClientId(client_id.clone())),
+            Method::None { .. } => Ok(Authentication::Nothing),
+        }
+    }
+
+    /// The same for a cache key: no provider is asked, and what the request does not show is compared by instance.
+    pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
+        match &self.0 {
+            Method::Secret { client_id, secret: SecretFrom::Provider(provider), sent } => {
+                let shown = present(client_id, Secret::from(""), *sent)?;
+                Ok((shown, Some(Instance(Arc::clone(provider) as Arc<dyn Send + Sync>))))
+            }
+            Method::Public { instance, .. } | Method::None { instance } => {
+                Ok((self.authenticate()?, Some(instance.clone())))
+            }
+            Method::Secret { .. } => Ok((self.authenticate()?, None)),
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Credentials");
+        debug.field("client_id", &self.client_id());
+        match &self.0 {
+            Method::Secret { sent: Sent::Basic(encoding), .. } => debug.field("basic", encoding),
+            Method::Secret { sent: Sent::Body, .. } => debug.field("in_body", &true),
+            Method::Public { .. } | Method::None { .. } => debug.field("secret", &"none"),
+        };
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// How one request is authenticated.
+pub(crate) enum Authentication {
+    Basic(HeaderValue),
+    Body { client_id: String, secret: Secret },
+    ClientId(String),
+    Nothing,
+}
+
+/// Compared by address: a value is equal to its clones only.
+#[derive(Clone)]
+pub(crate) struct Instance(Arc<dyn Send + Sync>);
+
+impl Default for Instance {
+    fn default() -> Self {
+        // Not `()`: values without a size share one address.
+        Self(Arc::new(0_u8))
+    }
+}
+
+impl PartialEq for Instance {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
+    }
+}
+
+impl Eq for Instance {}
+
+fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication, Error> {
+    for (name, text) in [("id", client_id), ("secret", secret.secret())] {
+        // RFC 6749 sections A.1 and A.2 allow visible characters and space; Appendix B speaks of all of Unicode.
+        if text.chars().any(char::is_control) {
+            return Err(Error::configuration(format!(
+                "the client {name} holds a control character; is there a line break at its end?"
+            )));
+        }
+    }
+    match sent {
+        Sent::Basic(encoding) => Ok(Authentication::Basic(basic(client_id, secret.secret(), encoding)?)),
+        Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
+    }
+}
+
+/// `Basic` of RFC 7617 section 2 over the encoded pair (RFC 6749 section 2.3.1).
+fn basic(client_id: &str, secret: &str, encoding: BasicEncoding) -> Result<HeaderValue, Error> {
+    if encoding == BasicEncoding::Raw && client_id.contains(':') {
+        return Err(Error::configuration(
+            "BasicEncoding::Raw cannot carry a client id with a colon (RFC 7617 section 2); use BasicEncoding::Rfc6749 \
+             or Credentials::in_body",
+        ));
+    }
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (client_id.len() + secret.len()) + 1));
+    encode_into(&mut pair, client_id, encoding, true);
+    pair.push(':');
+    encode_into(&mut pair, secret, encoding, false);
+    let mut header = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
+    header.push_str("Basic ");
+    STANDARD.encode_string(pair.as_bytes(), &mut header);
+    let mut value = HeaderValue::from_str(&header).expect("base64 is visible ASCII");
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn encode_into(out: &mut String, text: &str, encoding: BasicEncoding, is_id: bool) {
+    match encoding {
+        BasicEncoding::Rfc6749 => out.extend(form_urlencoded::byte_serialize(text.as_bytes())),
+        BasicEncoding::Raw => out.push_str(text),
+        BasicEncoding::Minimal => {
+            for byte in text.bytes() {
+                if matches!(byte, b'%' | b'+' | b'&' | b' ' | 0..=0x1f | 0x7f..) || (is_id && byte == b':') {
+                    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                    out.push('%');
+                    out.push(char::from(HEX[usize::from(byte >> 4)]));
+                    out.push(char::from(HEX[usize::from(byte & 15)]));
+                } else {
+                    out.push(char::from(byte));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(credentials: &Credentials) -> String {
+        match credentials.authenticate().expect("good credentials") {
+            Authentication::Basic(value) => value.to_str().expect("ASCII").to_owned(),
+            _ => panic!("not Basic"),
+        }
+    }
+
+    fn decoded(credentials: &Credentials) -> String {
+        let header = header(credentials);
+        let bytes = STANDARD.decode(header.strip_prefix("Basic ").expect("Basic")).expect("base64");
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn every_line_of_basic_jsonl() {
+        let mut seen = 0;
+        for line in include_str!("../tests/vectors/basic.jsonl").lines() {
+            let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");
+            let text = |name: &str| row[name].as_str().expect("a string");
+            let encoding = match text("mode") {
+                "rfc6749" => BasicEncoding::Rfc6749,
+                "raw" => BasicEncoding::Raw,
+                other => panic!("mode {other}"),
+            };
+            let credentials = Credentials::new(text("client_id"), text("client_secret")).basic_encoding(encoding);
+            assert_eq!(decoded(&credentials), text("userpass"), "{line}");
+            assert_eq!(header(&credentials), text("authorization"), "{line}");
+            seen += 1;
+        }
+        assert_eq!(seen, 26);
+    }
+
+    #[test]
+    fn d1_minimal_escapes_only_what_must_be() {
+        let minimal = |id, secret| decoded(&Credentials::new(id, secret).basic_encoding(BasicEncoding::Minimal));
+        assert_eq!(minimal("a:b c", "x/y==:z"), "a%3Ab%20c:x/y==:z");
+        assert_eq!(minimal("id", "100%+a&b é"), "id:100%25%2Ba%26b%20%C3%A9");
+        assert_eq!(minimal("-._~!*'()", "-._~!*'()"), "-._~!*'():-._~!*'()");
+    }
+
+    #[test]
+    fn raw_refuses_a_colon_in_the_id() {
+        let error = Credentials::new("a:b", "s").basic_encoding(BasicEncoding::Raw).authenticate();
+        assert!(error.is_err_and(|error| error.to_string().contains("colon")));
+    }
+
+    #[test]
+    fn a_line_break_in_a_secret_is_named_and_the_secret_is_not() {
+        for credentials in [Credentials::new("id", "tok\n"), Credentials::new("id", "tok\n").in_body()] {
+            let error = credentials.authenticate().err().expect("refused").to_string();
+            assert!(error.contains("line break") && !error.contains("tok"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_marked_sensitive() {
+        let Ok(Authentication::Basic(value)) = Credentials::new("id", "s").authenticate() else { panic!("not Basic") };
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn a_provider_is_asked_at_each_request_and_its_error_is_the_cause() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let calls = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&calls);
+        let credentials = Credentials::with_secret_from("id", move || match counter.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(Secret::from("one")),
+            1 => Ok(Secret::from("two")),
+            _ => Err("vault is sealed".into()),
+        });
+        assert_eq!(decoded(&credentials), "id:one");
+        assert_eq!(decoded(&credentials), "id:two");
+        let error = credentials.authenticate().err().expect("refused");
+        assert!(error.is_retryable());
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert_eq!(cause, "vault is sealed");
+    }
+
+    #[test]
+    fn what_a_request_does_not_show_is_compared_by_instance() {
+        let instance = |credentials: &Credentials| credentials.identity().expect("good").1;
+        let one = Credentials::public("id");
+        assert!(instance(&one) == instance(&one.clone()));
+        assert!(instance(&one) != instance(&Credentials::public("id")));
+        let closure = || Credentials::with_secret_from("id", || Ok(Secret::from("s")));
+        let provided = closure();
+        assert!(instance(&provided) == instance(&provided.clone().in_body()));
+        assert!(instance(&provided) != instance(&closure()));
+        assert!(instance(&Credentials::new("id", "s")).is_none());
+    }
+}

@@ -1,0 +1,52 @@
+//! A point in time on both clocks. Imports nothing from this crate.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// One reading of both clocks: the monotonic one, which a wall clock set wrong cannot disturb, and the wall clock,
+/// which goes on while the machine sleeps.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Clock, SystemClock};
+///
+/// let before = SystemClock.now();
+/// let after = SystemClock.now();
+/// assert!(after.since(&before) < std::time::Duration::from_secs(60));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Rust's `Instant`: never goes back; stands still while a Linux machine is suspended.
+    pub monotonic: Instant,
+    /// The wall clock: may jump either way.
+    pub wall: SystemTime,
+}
+
+impl Moment {
+    /// How long ago `earlier` was: the larger of what the two clocks say. A wall clock that moved back counts as
+    /// zero and leaves the monotonic clock to decide.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant, SystemTime};
+    /// # use client_credentials::{Clock, Moment, SystemClock};
+    /// let start = SystemClock.now();
+    /// let suspended = Moment { monotonic: start.monotonic, wall: start.wall + Duration::from_secs(7200) };
+    /// assert_eq!(suspended.since(&start), Duration::from_secs(7200));
+    /// let set_back = Moment { monotonic: start.monotonic, wall: start.wall - Duration::from_secs(3600) };
+    /// assert_eq!(set_back.since(&start), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Moment) -> Duration {
+        let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        monotonic.max(wall)
+    }
+
+    /// The same moment, moved ahead on both clocks; a clock that cannot show so late a time stays.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic.checked_add(by).unwrap_or(self.monotonic),
+            wall: self.wall.checked_add(by).unwrap_or(self.wall),
+        }
+    }
+}

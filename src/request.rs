@@ -1,0 +1,548 @@
+//! The question: one token request, encoded (RFC 6749 sections 3.2 and 4.4.2). Imports `audience`, `credentials`,
+//! `error`, `secret`.
+
+use std::fmt;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use crate::audience::{self, Origins};
+use crate::credentials::{Authentication, Credentials};
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// What is asked of the token endpoint, and where the token may go.
+///
+/// Every parameter is sent on every renewal. The value does no I/O: [`encode`](Self::encode) makes the HTTP request,
+/// [`decode`](Self::decode) reads the answer, and a [`TokenSource`](crate::TokenSource) does both when it is time.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Credentials, TokenRequest};
+///
+/// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
+///     .scope("read write")?
+///     .audience("https://api.example.com");
+/// let http = request.encode(&Credentials::new("my-client", "s3cret"))?;
+/// assert_eq!(http.method(), "POST");
+/// assert_eq!(
+///     http.body(),
+///     b"grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example.com"
+/// );
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenRequest {
+    endpoint: Uri,
+    grant_type: String,
+    scopes: Vec<String>,
+    audience: Option<String>,
+    resources: Vec<String>,
+    parameters: Vec<(String, Secret)>,
+    headers: HeaderMap,
+    body_format: BodyFormat,
+    token_type_aliases: Vec<String>,
+    origins: Origins,
+}
+
+/// How the parameters of a token request are written.
+///
+/// ```
+/// use client_credentials::{BodyFormat, Credentials, TokenRequest};
+///
+/// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.body_format(BodyFormat::Json);
+/// let http = request.encode(&Credentials::new("id", "s").in_body())?;
+/// assert_eq!(http.headers()["content-type"], "application/json");
+/// assert_eq!(http.body(), br#"{"client_id":"id","client_secret":"s","grant_type":"client_credentials"}"#);
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, as RFC 6749 section 4.4.2 says. The default.
+    #[default]
+    Form,
+    /// One JSON object of strings (a repeated `resource` becomes an array). Auth0 and some others take it.
+    Json,
+}
+
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+/// Parameters with a method of their own, or that client authentication writes.
+const RESERVED_PARAMETERS: [&str; 8] = [
+    "grant_type",
+    "scope",
+    "audience",
+    "resource",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// Headers that the body, the connection or the answer decide about.
+const RESERVED_HEADERS: [&str; 7] =
+    ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
+
+impl TokenRequest {
+    /// A `client_credentials` request to this token endpoint: an https URL, or an http URL of this machine (RFC 6749
+    /// section 3.2). An existing query is kept byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if `endpoint` is no such URL, or holds user info or a fragment.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// assert!(TokenRequest::new("https://auth.example.com/token?tenant=a").is_ok());
+    /// assert!(TokenRequest::new("http://localhost:8080/token").is_ok());
+    /// assert!(TokenRequest::new("http://auth.example.com/token").is_err());
+    /// ```
+    pub fn new(endpoint: &str) -> Result<Self, Error> {
+        let request = Self::dangerously_over_plain_http(endpoint)?;
+        let host = request.endpoint.host().unwrap_or_default();
+        if request.endpoint.scheme_str() == Some("http") && !audience::is_loopback(host) {
+            return Err(Error::configuration(format!(
+                "token endpoint: plain http would show the client secret to everybody on the way to {host}; use https \
+                 (RFC 6749 section 3.2)"
+            )));
+        }
+        Ok(request)
+    }
+
+    /// The same, but also plain http to any host. Everybody on the way can then read the client secret and the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if `endpoint` is not an http(s) URL, or holds user info or a fragment.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// assert!(TokenRequest::dangerously_over_plain_http("http://auth.test/token").is_ok());
+    /// ```
+    pub fn dangerously_over_plain_http(endpoint: &str) -> Result<Self, Error> {
+        // `http::Uri` drops a fragment without a word.
+        if endpoint.contains('#') {
+            return Err(Error::configuration("token endpoint: a fragment is not allowed (RFC 6749 section 3.2)"));
+        }
+        let endpoint: Uri = endpoint.parse().map_err(|_| Error::configuration("token endpoint: not a URL"))?;
+        // One reading of URLs for endpoints and origins: an http(s) URL with a host, a readable port, no user info.
+        let mut check = Origins::default();
+        check.add_insecure(&endpoint.to_string()).map_err(|_| {
+            Error::configuration(
+                "token endpoint: must be an http(s) URL with a host, without user info, with a port from 0 to 65535",
+            )
+        })?;
+        Ok(Self {
+            endpoint,
+            grant_type: String::from(CLIENT_CREDENTIALS),
+            scopes: Vec::new(),
+            audience: None,
+            resources: Vec::new(),
+            parameters: Vec::new(),
+            headers: HeaderMap::new(),
+            body_format: BodyFormat::default(),
+            token_type_aliases: Vec::new(),
+            origins: Origins::default(),
+        })
+    }
+
+    /// Another grant than `client_credentials`: a name or an absolute URI (RFC 6749 section 4.5), with its parameters
+    /// given by [`parameter`](Self::parameter).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for the empty name, characters outside `%x21-7E`, and `password` (RFC 9700 section
+    /// 2.4).
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://bitbucket.org/site/oauth2/access_token")?
+    ///     .grant_type("refresh_token")?
+    ///     .parameter("refresh_token", "tGzv3JOkF0XG5Qx2TlKWIA")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn grant_type(mut self, grant_type: &str) -> Result<Self, Error> {
+        if grant_type.is_empty() || !grant_type.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::configuration("grant_type: must be a name or an absolute URI"));
+        }
+        if grant_type == "password" {
+            return Err(Error::configuration("grant_type: password must not be used any more (RFC 9700 section 2.4)"));
+        }
+        grant_type.clone_into(&mut self.grant_type);
+        Ok(self)
+    }
+
+    /// Adds scopes, separated by single spaces (RFC 6749 section 3.3). May be called again; order and repetition do
+    /// not matter. Without any, the parameter is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the list is empty or a scope holds a character the RFC does not allow.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://login.microsoftonline.com/t/oauth2/v2.0/token")?
+    ///     .scope("https://graph.microsoft.com/.default")?;
+    /// assert!(request.scope("two  spaces").is_err());
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn scope(mut self, scope: &str) -> Result<Self, Error> {
+        for token in scope.split(' ') {
+            if token.is_empty() || !token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+                return Err(Error::configuration(format!(
+                    "scope: {scope:?} is not a list of scopes separated by single spaces (RFC 6749 section 3.3)"
+                )));
+            }
+            if !self.scopes.iter().any(|known| known == token) {
+                self.scopes.push(token.to_owned());
+            }
+        }
+        Ok(self)
+    }
+
+    /// The API the token is for, as Auth0, Kong and others want it named. If it is an https URL (or an http URL of
+    /// this machine), its origin may receive the token. The empty string means none.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.audience("https://api.example.com/v2/");
+    /// assert!(request.allows(&"https://api.example.com/v2/items".parse().unwrap()));
+    /// assert!(!request.allows(&"https://other.example.com/".parse().unwrap()));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        let audience = audience.into();
+        // An audience that is no such URL names no origin; a source without any origin says so when it is built.
+        let _ = self.origins.add(&audience);
+        self.audience = Some(audience).filter(|name| !name.is_empty());
+        self
+    }
+
+    /// Adds a resource indicator: an absolute URI without a fragment (RFC 8707 section 2). May be called again. If it
+    /// is an https URL (or an http URL of this machine), its origin may receive the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if it is not an absolute URI, or has a fragment.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
+    ///     .resource("https://cal.example.com/")?
+    ///     .resource("urn:example:contacts")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn resource(mut self, resource: &str) -> Result<Self, Error> {
+        if !is_absolute_uri(resource) {
+            return Err(Error::configuration(format!(
+                "resource: {resource:?} is not an absolute URI without a fragment (RFC 8707 section 2)"
+            )));
+        }
+        let _ = self.origins.add(resource);
+        if !self.resources.iter().any(|known| known == resource) {
+            self.resources.push(resource.to_owned());
+        }
+        Ok(self)
+    }
+
+    /// The organization, as Auth0 wants it named.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if it is empty or was given already.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.organization("org_123")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn organization(self, organization: &str) -> Result<Self, Error> {
+        self.parameter("organization", organization)
+    }
+
+    /// Any further parameter. Its value never shows in `Debug`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the name or the value is empty, the name was given already (RFC 6749 section 3.2),
+    /// or it is one that this crate writes itself: `grant_type`, `scope`, `audience`, `resource`, `client_*`.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://zoom.us/oauth/token")?
+    ///     .grant_type("account_credentials")?
+    ///     .parameter("account_id", "abc_123")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn parameter(mut self, name: &str, value: impl Into<Secret>) -> Result<Self, Error> {
+        let value = value.into();
+        if name.is_empty() || value.secret().is_empty() {
+            return Err(Error::configuration(format!(
+                "parameter {name:?}: a parameter without a name or a value counts as left out (RFC 6749 section 3.2)"
+            )));
+        }
+        if RESERVED_PARAMETERS.contains(&name) {
+            return Err(Error::configuration(format!(
+                "parameter {name:?}: use the method of TokenRequest or Credentials that writes it"
+            )));
+        }
+        if self.parameters.iter().any(|(known, _)| known == name) {
+            return Err(Error::configuration(format!(
+                "parameter {name:?}: given twice (RFC 6749 section 3.2 forbids it)"
+            )));
+        }
+        self.parameters.push((name.to_owned(), value));
+        Ok(self)
+    }
+
+    /// A further header of the token request, such as an API key or `User-Agent`. Its value never shows in `Debug`.
+    ///
+    /// `Authorization` is for grants that need their own scheme there, with [`Credentials::none`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the name or value is not a legal header, was given already, or is one that this
+    /// crate writes itself: `Accept`, `Content-Type`, `Content-Length`, `Host` and other connection headers.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://onlinetools.ups.com/security/v1/oauth/token")?
+    ///     .header("x-merchant-id", "123456")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let wrong = |what| Error::configuration(format!("header {name:?}: {what}"));
+        let key: HeaderName = name.parse().map_err(|_| wrong("not a legal header name"))?;
+        if RESERVED_HEADERS.contains(&key.as_str()) {
+            return Err(wrong("the token request has its own"));
+        }
+        if self.headers.contains_key(&key) {
+            return Err(wrong("given twice"));
+        }
+        let mut value = HeaderValue::from_str(value).map_err(|_| wrong("not a legal header value"))?;
+        value.set_sensitive(true);
+        self.headers.insert(key, value);
+        Ok(self)
+    }
+
+    /// How the parameters are written. Default: [`BodyFormat::Form`]. See the example of [`BodyFormat`].
+    #[must_use]
+    pub fn body_format(mut self, format: BodyFormat) -> Self {
+        self.body_format = format;
+        self
+    }
+
+    /// A `token_type` that means `Bearer` at this server, in any case of letters. eBay says
+    /// `Application Access Token`, Apigee `BearerToken`. The token is still sent as `Bearer`.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://api.ebay.com/identity/v1/oauth2/token")?
+    ///     .token_type_alias("Application Access Token");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn token_type_alias(mut self, alias: impl Into<String>) -> Self {
+        let alias = alias.into().to_ascii_lowercase();
+        if !self.token_type_aliases.contains(&alias) {
+            self.token_type_aliases.push(alias);
+        }
+        self
+    }
+
+    /// Names an origin (scheme, host, port) that may receive the token; path and query of the URL are ignored. May be
+    /// called again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if it is not an https URL, or an http URL of this machine, or holds user info.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://bitbucket.org/site/oauth2/access_token")?
+    ///     .allow_origin("https://api.bitbucket.org")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn allow_origin(mut self, url: &str) -> Result<Self, Error> {
+        self.origins.add(url)?;
+        Ok(self)
+    }
+
+    /// Names an origin of which plain http is accepted too. Everybody on the way there can read the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if it is not an http(s) URL, or holds user info.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
+    ///     .dangerously_allow_plain_http_origin("http://api.internal:8080")?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn dangerously_allow_plain_http_origin(mut self, url: &str) -> Result<Self, Error> {
+        self.origins.add_insecure(url)?;
+        Ok(self)
+    }
+
+    /// Lets the token go to every https URL (and plain http of this machine), whoever answers there. One late-bound
+    /// URL is then enough to steal it (RFC 9700 section 4.9.1).
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://auth.example.com/token")?.dangerously_allow_any_origin();
+    /// assert!(request.allows(&"https://anywhere.example/".parse().unwrap()));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn dangerously_allow_any_origin(mut self) -> Self {
+        self.origins.add_any();
+        self
+    }
+
+    /// Whether a request for this URL may carry the token: scheme, host and port must be those of an allowed origin.
+    /// A URL with user info, or with a port that cannot be read, never matches. See the example of
+    /// [`audience`](Self::audience).
+    #[must_use]
+    pub fn allows(&self, uri: &Uri) -> bool {
+        self.origins.allows(uri)
+    }
+
+    /// The HTTP request that asks for a token. The body and the `Authorization` header hold the client secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the credentials cannot be sent this way, their secret cannot be read, there would
+    /// be two methods of client authentication (RFC 6749 section 2.3) or, for `client_credentials`, none.
+    ///
+    /// See the example of [`TokenRequest`].
+    pub fn encode(&self, credentials: &Credentials) -> Result<http::Request<Vec<u8>>, Error> {
+        self.encode_with(credentials.authenticate()?)
+    }
+
+    pub(crate) fn encode_with(&self, authentication: Authentication) -> Result<http::Request<Vec<u8>>, Error> {
+        self.check_one_method(&authentication)?;
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let scope = self.scopes.join(" ");
+        let mut pairs = self.pairs(&scope);
+        match &authentication {
+            Authentication::Basic(value) => drop(headers.insert(AUTHORIZATION, value.clone())),
+            Authentication::Body { client_id, secret } => {
+                pairs.extend([("client_id", client_id.as_str()), ("client_secret", secret.secret())]);
+            }
+            Authentication::ClientId(client_id) => pairs.push(("client_id", client_id)),
+            Authentication::Nothing => {}
+        }
+        let (content_type, body) = match self.body_format {
+            BodyFormat::Form => ("application/x-www-form-urlencoded", form(&pairs)),
+            BodyFormat::Json => ("application/json", json(&pairs)),
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut request = http::Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The same question with everything whose order means nothing in one order. Two requests ask the same if and
+    /// only if their canonical forms encode to the same bytes and read answers alike.
+    pub(crate) fn canonical(&self) -> Self {
+        let mut canonical = self.clone();
+        canonical.scopes.sort_unstable();
+        canonical.resources.sort_unstable();
+        canonical.parameters.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        canonical.token_type_aliases.sort_unstable();
+        canonical
+    }
+
+    pub(crate) fn token_type_aliases(&self) -> &[String] {
+        &self.token_type_aliases
+    }
+
+    pub(crate) fn names_an_origin(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Host and port of the token endpoint, for messages.
+    pub(crate) fn endpoint_host(&self) -> &str {
+        self.endpoint.authority().map_or("", http::uri::Authority::as_str)
+    }
+
+    /// An empty `scope` is left out (RFC 6749 section 3.2).
+    fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
+        let mut pairs = vec![("grant_type", self.grant_type.as_str())];
+        pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
+        pairs.extend(self.audience.iter().map(|audience| ("audience", audience.as_str())));
+        pairs.extend(self.resources.iter().map(|resource| ("resource", resource.as_str())));
+        pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.secret())));
+        pairs
+    }
+
+    /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
+    fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
+        let own_header = self.headers.contains_key(AUTHORIZATION);
+        match authentication {
+            Authentication::Basic(_) | Authentication::Body { .. } if own_header => Err(Error::configuration(
+                "header \"authorization\": the client secret is sent already, and a request may not use two methods \
+                 (RFC 6749 section 2.3); use Credentials::none",
+            )),
+            Authentication::Nothing if self.grant_type == CLIENT_CREDENTIALS && !own_header => {
+                Err(Error::configuration(
+                    "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
+                     use Credentials::new, or Credentials::public with a client certificate",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRequest")
+            .field("endpoint", &audience::display(&self.endpoint))
+            .field("grant_type", &self.grant_type)
+            .field("scopes", &self.scopes)
+            .field("audience", &self.audience)
+            .field("resources", &self.resources)
+            .field("parameters", &self.parameters)
+            .field("headers", &self.headers)
+            .field("body_format", &self.body_format)
+            .field("token_type_aliases", &self.token_type_aliases)
+            .field("origins", &self.origins)
+            .finish()
+    }
+}
+
+/// RFC 6749 Appendix B.
+fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
+}
+
+fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut object = serde_json::Map::new();
+    for &(name, value) in pairs {
+        match object.get_mut(name) {
+            None => drop(object.insert(name.to_owned(), value.into())),
+            Some(serde_json::Value::Array(values)) => values.push(value.into()),
+            Some(first) => *first = vec![first.take(), value.into()].into(),
+        }
+    }
+    serde_json::Value::Object(object).to_string().into_bytes()
+}
+
+/// RFC 3986 section 4.3, as far as it takes to tell a URI from a path or a host name.
+fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && !rest.is_empty()
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}

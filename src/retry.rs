@@ -1,0 +1,54 @@
+//! `Retry-After` (RFC 9110 section 10.2.3). Imports nothing from this crate.
+
+use std::time::{Duration, SystemTime};
+
+/// Reads a `Retry-After` value: `delay-seconds`, or one of the three forms of `HTTP-date` (section 5.6.7) seen from
+/// `now`. A date in the past is zero; anything else is `None`.
+pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at = http_date(text)?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+/// A wrong day-name says nothing about the date: it is read as if it were the right one.
+fn http_date(text: &str) -> Option<SystemTime> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    httpdate::parse_http_date(text).ok().or_else(|| {
+        let rest = text.strip_prefix(|_: char| true)?.get(2..)?;
+        DAYS.iter().find_map(|day| httpdate::parse_http_date(&format!("{day}{rest}")).ok())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_retry_after_jsonl() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let lines = include_str!("../tests/vectors/retry_after.jsonl").lines();
+        let mut seen = 0;
+        for line in lines {
+            let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");
+            let value = row["value"].as_str().expect("a value");
+            let delay = retry_after(value.as_bytes(), now).map(|delay| delay.as_secs());
+            assert_eq!(delay, row["delay_s"].as_u64(), "{line}");
+            seen += 1;
+        }
+        assert_eq!(seen, 17);
+    }
+
+    #[test]
+    fn absurd_values_neither_overflow_nor_panic() {
+        let now = SystemTime::UNIX_EPOCH;
+        assert_eq!(retry_after(b"99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(retry_after(b"Fri, 31 Dec 9999 23:59:59 GMT", now).map(|d| d.as_secs()), Some(253_402_300_799));
+        for odd in ["\u{e9}", "a", "aé", "", "Mo", "\u{1f511}\u{1f511}\u{1f511}"] {
+            assert_eq!(retry_after(odd.as_bytes(), now), None);
+        }
+        assert_eq!(retry_after(&[0xff, 0xfe], now), None);
+    }
+}

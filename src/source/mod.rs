@@ -1,0 +1,332 @@
+//! The shell: the one place that puts clocks, locks and the transport together, in the right order.
+//! Imports everything below it; its own parts are `clock`, `flight`, `store`, `builder` and `fetch`.
+
+pub(crate) mod builder;
+pub(crate) mod clock;
+mod fetch;
+mod flight;
+mod snapshot;
+pub(crate) mod store;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
+
+use crate::audience;
+use crate::challenge::{self, Challenge};
+use crate::credentials::Credentials;
+use crate::error::{Error, OriginNotAllowed};
+use crate::event::{Event, EventKind, Verdict};
+use crate::policy::Policy;
+use crate::request::TokenRequest;
+use crate::slot::Refusal;
+use crate::source::builder::TokenSourceBuilder;
+use crate::source::clock::Clock;
+use crate::source::flight::Flight;
+use crate::token::AccessToken;
+use crate::transport::Transport;
+
+pub use crate::source::snapshot::Snapshot;
+
+/// Hands out valid tokens: fetched once, cached, renewed ahead of expiry by one caller, replaced when an API refuses
+/// them. Cheap to clone; clones share everything.
+///
+/// No thread runs in the background. A caller with a valid token never waits, also while somebody else renews it; the
+/// caller that renews does so inside its own call. Every wait ends by a deadline, 30 seconds unless set otherwise.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::test_util::Script;
+/// # let script = Script::new();
+/// # script.token("t", 3600);
+/// use client_credentials::{Credentials, TokenRequest, TokenSource};
+///
+/// let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+/// # let transport = script.clone();
+/// let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, transport).build()?;
+///
+/// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
+/// source.authorize(&mut request)?;
+/// assert_eq!(request.headers()["authorization"], "Bearer t");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenSource(Arc<Inner>);
+
+struct Inner {
+    credentials: Credentials,
+    request: TokenRequest,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    hook: Option<Box<Hook>>,
+    flight: Arc<Flight>,
+}
+
+type Hook = dyn Fn(&Event<'_>) + Send + Sync;
+
+impl TokenSource {
+    /// Starts a source with this transport. With the feature `ureq`, [`TokenSource::new`] does the same with
+    /// [`UreqTransport`](crate::UreqTransport) and no further settings.
+    ///
+    /// See the example of [`TokenSource`].
+    #[must_use]
+    pub fn builder(credentials: Credentials, request: TokenRequest, transport: impl Transport) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(credentials, request, Arc::new(transport))
+    }
+
+    /// A token that is valid now, from the cache if there is one. Waits at most for the source's timeout.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Configuration`] if the client secret could not be read, or this call comes from inside the token
+    ///   request itself.
+    /// - [`Error::Transport`] if nobody answered, or the time ran out.
+    /// - [`Error::Denied`] if the authorization server refused.
+    /// - [`Error::Protocol`] if its answer could not be used.
+    ///
+    /// A failure is remembered for a while (1 to 30 seconds, longer if the server says so) and returned at once to
+    /// those who ask again.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let token = source.token()?;
+    /// assert_eq!(source.token()?.secret(), token.secret());
+    /// assert_eq!(script.requests().len(), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn token(&self) -> Result<AccessToken, Error> {
+        self.token_within(self.0.policy.timeout)
+    }
+
+    /// The same, but back after at most `budget`. A token request that takes longer is not lost to those who have
+    /// more time.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let token = source.token_within(std::time::Duration::from_millis(500))?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn token_within(&self, budget: Duration) -> Result<AccessToken, Error> {
+        self.acquire(budget, false)
+    }
+
+    /// A new token, although the cached one may be good. Not more than one a second is fetched.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token); the cached token stays.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// assert_eq!(source.renew()?.secret(), "two");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn renew(&self) -> Result<AccessToken, Error> {
+        self.acquire(self.0.policy.timeout, true)
+    }
+
+    /// Puts a valid token on a request, in one step with the check that its URL may receive it. An `Authorization`
+    /// header that is there already is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OriginNotAllowed`] if it may not; otherwise as [`token`](Self::token). The request is then unchanged
+    /// and should not be sent.
+    ///
+    /// See the example of [`TokenSource`].
+    pub fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<AccessToken, Error> {
+        self.authorize_within(request, self.0.policy.timeout)
+    }
+
+    /// The same, but back after at most `budget`.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorize`](Self::authorize).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// source.authorize_within(&mut request, std::time::Duration::from_secs(2))?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn authorize_within<B>(&self, request: &mut http::Request<B>, budget: Duration) -> Result<AccessToken, Error> {
+        if !self.0.request.allows(request.uri()) {
+            return Err(Error::OriginNotAllowed(OriginNotAllowed { origin: audience::display(request.uri()) }));
+        }
+        let token = self.token_within(budget)?;
+        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
+        Ok(token)
+    }
+
+    /// Says that an API answered 401 to this token. It is dropped only if it still is the cached one, and at most
+    /// once in 10 seconds. Returns whether the next call gets another one.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// let one = source.token()?;
+    /// assert!(source.refused(&one));
+    /// let two = source.token()?;
+    /// // A late 401 of the old token does the new one no harm.
+    /// source.refused(&one);
+    /// assert_eq!(source.token()?.secret(), two.secret());
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn refused(&self, token: &AccessToken) -> bool {
+        !matches!(self.0.flight.refuse(token, self.0.clock.now()), Refusal::Throttled)
+    }
+
+    /// Reads the answer to a request that carried `token`, and returns another token if sending the request once more
+    /// is worth it: the status is 401, the challenge does not say that a new token is useless (RFC 6750 section 3.1),
+    /// and a different token is to be had. Otherwise the answer is the caller's to keep.
+    ///
+    /// Do not call it if a redirect came in between (the HTTP client took the token off then), nor for the answer to
+    /// a request that was sent once more already. For a body that cannot be sent again, call
+    /// [`refused`](Self::refused) instead.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # fn send(request: &http::Request<()>) -> http::Response<()> {
+    /// #     let status = if request.headers()["authorization"] == "Bearer one" { 401 } else { 200 };
+    /// #     http::Response::builder().status(status).body(()).unwrap()
+    /// # }
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let token = source.authorize(&mut request)?;
+    /// let mut response = send(&request);
+    /// if let Some(token) = source.replacement(&token, &response) {
+    ///     request.headers_mut().insert("authorization", token.header_value().clone());
+    ///     response = send(&request);
+    /// }
+    /// assert_eq!(response.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn replacement<B>(&self, token: &AccessToken, response: &http::Response<B>) -> Option<AccessToken> {
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        self.after_refusal(token, response.headers(), true, self.0.policy.timeout)
+    }
+
+    /// What is known about the token right now, for support: no secret in it. See [`Snapshot`].
+    #[must_use]
+    pub fn inspect(&self) -> Snapshot {
+        let now = self.0.clock.now();
+        self.0.flight.look(|slot| Snapshot::new(slot, now))
+    }
+
+    /// Whether this source may put a token on a request for this URL. See [`TokenRequest::allows`].
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
+    /// assert!(source.allows(&"https://api.example.com/v1".parse().unwrap()));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn allows(&self, uri: &http::Uri) -> bool {
+        self.0.request.allows(uri)
+    }
+
+    /// The 401 protocol: drop the token if it still is the cached one, take the newer one if somebody renewed it
+    /// already, else renew; nothing if the new one is the old one.
+    pub(crate) fn after_refusal(
+        &self,
+        token: &AccessToken,
+        headers: &HeaderMap,
+        replayable: bool,
+        budget: Duration,
+    ) -> Option<AccessToken> {
+        let challenges = Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
+        let outcome = if challenge::renewal_may_help(&challenges) {
+            self.replace(token, replayable, budget)
+        } else {
+            Err(Verdict::Useless)
+        };
+        self.tell(EventKind::Refused { verdict: outcome.as_ref().err().copied().unwrap_or(Verdict::Replay) });
+        outcome.ok()
+    }
+
+    fn replace(&self, token: &AccessToken, replayable: bool, budget: Duration) -> Result<AccessToken, Verdict> {
+        let newer = match self.0.flight.refuse(token, self.0.clock.now()) {
+            Refusal::Throttled => return Err(Verdict::Throttled),
+            _ if !replayable => return Err(Verdict::NotReplayable),
+            Refusal::Superseded(newer) => newer,
+            Refusal::Dropped => self.token_within(budget).map_err(|_| Verdict::RenewalFailed)?,
+        };
+        if newer.is_same(token) { Err(Verdict::SameToken) } else { Ok(newer) }
+    }
+
+    /// A token that needs no waiting and no renewal.
+    #[cfg(feature = "ureq")]
+    pub(crate) fn ready(&self) -> Option<AccessToken> {
+        self.0.flight.ready(self.0.clock.now())
+    }
+
+    #[cfg(feature = "ureq")]
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    #[cfg(feature = "ureq")]
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn tell(&self, kind: EventKind<'_>) {
+        let event = Event { endpoint: self.0.request.endpoint_host(), client_id: self.0.credentials.client_id(), kind };
+        let level = match kind {
+            EventKind::Answered { error: Some(_), .. } | EventKind::RenewalFailed { .. } => log::Level::Warn,
+            _ => log::Level::Debug,
+        };
+        log::log!(target: "client_credentials", level, "{event}");
+        if let Some(hook) = &self.0.hook {
+            hook(&event);
+        }
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("credentials", &self.0.credentials)
+            .field("request", &self.0.request)
+            .field("state", &self.inspect())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,62 @@
+//! What a source knows, without any secret, for support.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::moment::Moment;
+use crate::slot::Slot;
+
+/// The state of one question at one moment, shared by all sources that ask it. Holds no secret.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.token("t", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// source.token()?;
+/// let snapshot = source.inspect();
+/// assert_eq!(snapshot.expires_in, Some(std::time::Duration::from_secs(3600)));
+/// assert_eq!((snapshot.fetches, snapshot.failures), (1, 0));
+/// assert!(snapshot.last_error.is_none());
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Whether a token is cached that may still be sent.
+    pub has_token: bool,
+    /// How long the cached token may still be sent; `None` without one, or if it never expires.
+    pub expires_in: Option<Duration>,
+    /// How long until one caller renews it; `None` without one, or if it never expires.
+    pub renews_in: Option<Duration>,
+    /// The last failure of a token request, also if a later one succeeded.
+    pub last_error: Option<Error>,
+    /// Fetches begun, each of one or more token requests.
+    pub fetches: u64,
+    /// Fetches that brought no token.
+    pub failures: u64,
+    /// Callers that waited for the fetch of another.
+    pub waits: u64,
+    /// 401 answers of APIs that were reported.
+    pub refusals: u64,
+}
+
+impl Snapshot {
+    pub(super) fn new(slot: &Slot, now: Moment) -> Self {
+        let held = slot.held().map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
+        let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
+        Self {
+            has_token: held.is_some_and(|(age, schedule)| age < schedule.dead),
+            expires_in: held.and_then(|(age, schedule)| until(schedule.dead, age)),
+            renews_in: held.and_then(|(age, schedule)| until(schedule.renew, age)),
+            last_error: slot.last_error().cloned(),
+            fetches: slot.counts.fetches,
+            failures: slot.counts.failures,
+            waits: slot.counts.waits,
+            refusals: slot.counts.refusals,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Tokens that several sources share. Imports `cache`, `flight`.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::cache::{CacheKey, Keyed};
+use crate::source::flight::Flight;
+
+/// Tokens in memory, one per question, shared by every source that was built with a clone of this value.
+///
+/// Two sources with the same question ([`CacheKey`]) share one token, one token request and one memory of failures.
+/// The cache is bounded: the least recently built question goes first. A source that lives on keeps its own token.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.token("t", 60);
+/// let cache = TokenCache::new(1000);
+/// let source = |scope| {
+///     let request = TokenRequest::new("https://auth.example.com/token")?
+///         .audience("https://api.example.com")
+///         .scope(scope)?;
+///     TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).cache(&cache).build()
+/// };
+/// source("read write")?.token()?;
+/// source("write read")?.token()?;
+/// assert_eq!((cache.len(), script.requests().len()), (1, 1));
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenCache(Arc<Mutex<Keyed<Arc<Flight>>>>);
+
+impl TokenCache {
+    /// A cache of at most `capacity` questions (at least one). The default holds 1,024.
+    ///
+    /// ```
+    /// assert!(client_credentials::TokenCache::new(10).is_empty());
+    /// ```
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self(Arc::new(Mutex::new(Keyed::new(capacity))))
+    }
+
+    /// How many questions are kept. See the example of [`TokenCache`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether nothing is kept.
+    ///
+    /// ```
+    /// assert!(client_credentials::TokenCache::default().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets everything. Sources that live on keep their own tokens.
+    ///
+    /// ```
+    /// client_credentials::TokenCache::default().clear();
+    /// ```
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn flight(&self, key: &CacheKey) -> Arc<Flight> {
+        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(random())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keyed<Arc<Flight>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self::new(1024)
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// From 0 to 1, another one each time: for jitter, not for secrets.
+#[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
+pub(crate) fn random() -> f64 {
+    RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64
+}

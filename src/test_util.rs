@@ -1,0 +1,182 @@
+//! For tests of programs that use this crate: a token endpoint that answers by a script, and a clock set by hand.
+//! Feature `test-util`. Imports `error`, `moment`, `source`, `transport`.
+//!
+//! ```
+//! use client_credentials::test_util::Script;
+//! use client_credentials::{Credentials, TokenRequest, TokenSource};
+//! use std::time::Duration;
+//!
+//! let script = Script::new();
+//! script.token("first", 3600);
+//! script.token("second", 3600);
+//! let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+//! let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone())
+//!     .clock(script.clock())
+//!     .build()?;
+//!
+//! assert_eq!(source.token()?.secret(), "first");
+//! script.clock().advance(Duration::from_secs(3600));
+//! assert_eq!(source.token()?.secret(), "second");
+//! assert_eq!(script.requests().len(), 2);
+//! # Ok::<_, client_credentials::Error>(())
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{TransportError, TransportErrorKind};
+use crate::moment::Moment;
+use crate::source::clock::{Clock, SystemClock};
+use crate::transport::{Limits, Transport};
+
+/// A clock that moves only when it is told to, or slept on. Clones are the same clock.
+///
+/// See the example of the [module](self).
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Moment>>);
+
+impl ManualClock {
+    /// A clock that shows the present.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(SystemClock.now())))
+    }
+
+    /// Time passes.
+    pub fn advance(&self, by: Duration) {
+        let mut now = lock(&self.0);
+        *now = now.later(by);
+    }
+
+    /// The machine is suspended: the wall clock moves on, the monotonic one stands still.
+    pub fn suspend(&self, for_: Duration) {
+        lock(&self.0).wall += for_;
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn set_wall(&self, wall: SystemTime) {
+        lock(&self.0).wall = wall;
+    }
+
+    /// Time passes on the monotonic clock only.
+    pub fn advance_monotonic(&self, by: Duration) {
+        lock(&self.0).monotonic += by;
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        *lock(&self.0)
+    }
+
+    fn sleep(&self, pause: Duration) {
+        self.advance(pause);
+    }
+}
+
+type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
+
+/// A token endpoint that answers by a script, one line per request, and writes down what it was asked. Without a line
+/// left it answers as if it could not be reached. Clones are the same script.
+///
+/// See the example of the [module](self).
+#[derive(Clone)]
+pub struct Script(Arc<ScriptInner>);
+
+struct ScriptInner {
+    answers: Mutex<VecDeque<Box<Answer>>>,
+    requests: Mutex<Vec<http::Request<Vec<u8>>>>,
+    clock: ManualClock,
+}
+
+impl Script {
+    /// An empty script with a clock of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(ScriptInner { answers: Mutex::default(), requests: Mutex::default(), clock: ManualClock::new() }))
+    }
+
+    /// The clock of this script, for [`TokenSourceBuilder::clock`](crate::TokenSourceBuilder::clock).
+    #[must_use]
+    pub fn clock(&self) -> ManualClock {
+        self.0.clock.clone()
+    }
+
+    /// The next answer is this token with this lifetime in seconds.
+    pub fn token(&self, token: &str, expires_in: u64) {
+        let token = serde_json::Value::from(token);
+        self.json(200, &format!(r#"{{"access_token":{token},"token_type":"Bearer","expires_in":{expires_in}}}"#));
+    }
+
+    /// The next answer has this status and body, with the content type of JSON.
+    pub fn json(&self, status: u16, body: &str) {
+        let mut response = http::Response::new(body.as_bytes().to_vec());
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+        let json = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        self.answer(move |_, _| Ok(response.clone()));
+    }
+
+    /// The next request gets no answer.
+    pub fn fail(&self, error: TransportError) {
+        let mut error = Some(error);
+        self.answer(move |_, _| Err(error.take().unwrap_or_else(nobody)));
+    }
+
+    /// The next answer is made by `answer`. It may move the [`clock`](Self::clock), block, or panic.
+    pub fn answer<F>(&self, answer: F)
+    where
+        F: FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
+    {
+        lock(&self.0.answers).push_back(Box::new(answer));
+    }
+
+    /// The requests so far, in order. They hold the secrets that were sent.
+    #[must_use]
+    pub fn requests(&self) -> Vec<http::Request<Vec<u8>>> {
+        lock(&self.0.requests).clone()
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport for Script {
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+        lock(&self.0.requests).push(request.clone());
+        let answer = lock(&self.0.answers).pop_front();
+        answer.map_or_else(|| Err(nobody()), |mut answer| answer(&request, limits))
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script")
+            .field("answers", &lock(&self.0.answers).len())
+            .field("requests", &lock(&self.0.requests).len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn nobody() -> TransportError {
+    TransportError::new(TransportErrorKind::Connect, "the script has no answer left")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,142 @@
+//! An access token and what came with it. Imports `moment`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use serde_json::{Map, Value};
+
+use crate::moment::Moment;
+
+/// An access token (RFC 6749 section 1.4), ready to be sent. Cheap to clone; never printed.
+///
+/// The token is opaque: nothing here looks inside it. A server may take it back at any time before it expires.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.json(200, r#"{"access_token":"mF_9.B5f-4.1JqM","token_type":"Bearer","expires_in":3600,"instance_url":"https://x.example"}"#);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+/// let token = source.token()?;
+/// assert_eq!(token.secret(), "mF_9.B5f-4.1JqM");
+/// assert_eq!(token.header_value(), "Bearer mF_9.B5f-4.1JqM");
+/// assert_eq!(token.expires_in(), Some(std::time::Duration::from_secs(3600)));
+/// assert_eq!(token.member("instance_url").and_then(|url| url.as_str()), Some("https://x.example"));
+/// assert!(!format!("{token:?}").contains("mF_9"));
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessToken(Arc<Parts>);
+
+struct Parts {
+    header: HeaderValue,
+    expires_in: Option<Duration>,
+    scope: Option<Vec<String>>,
+    members: Map<String, Value>,
+    sent_at: Moment,
+}
+
+/// The one scheme this crate sends (RFC 6750 section 2.1), whatever spelling the server used.
+const SCHEME: &str = "Bearer ";
+
+impl AccessToken {
+    /// `None` if `token` is not 1*(%x21-7E): the check that stops header injection. It is wider than `b64token`,
+    /// because real tokens hold `%`, `!`, `^` and `#`.
+    pub(crate) fn new(
+        token: &str,
+        expires_in: Option<Duration>,
+        scope: Option<Vec<String>>,
+        members: Map<String, Value>,
+        sent_at: Moment,
+    ) -> Option<Self> {
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(SCHEME.len() + token.len());
+        bytes.extend_from_slice(SCHEME.as_bytes());
+        bytes.extend_from_slice(token.as_bytes());
+        let mut header = HeaderValue::try_from(bytes).expect("visible ASCII is a header value");
+        header.set_sensitive(true);
+        Some(Self(Arc::new(Parts { header, expires_in, scope, members, sent_at })))
+    }
+
+    /// The token itself. Do not log it. See the example of [`AccessToken`].
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        let bytes = &self.0.header.as_bytes()[SCHEME.len()..];
+        std::str::from_utf8(bytes).expect("the constructor took visible ASCII only")
+    }
+
+    /// The value of the `Authorization` header, marked sensitive. See the example of [`AccessToken`].
+    #[must_use]
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.0.header
+    }
+
+    /// `expires_in` as the server stated it (seconds; a negative number is read as zero), counted from
+    /// [`sent_at`](Self::sent_at). `None` if it did not say. See the example of [`AccessToken`].
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.0.expires_in
+    }
+
+    /// The granted scope, if the server stated it. `None` means: what was asked for (RFC 6749 section 5.1).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.json(200, r#"{"access_token":"t","token_type":"Bearer","scope":"write read"}"#);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// assert_eq!(source.token()?.scope(), Some(&["write".to_owned(), "read".to_owned()][..]));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn scope(&self) -> Option<&[String]> {
+        self.0.scope.as_deref()
+    }
+
+    /// A member of the answer that the RFC does not know, such as `instance_url` of Salesforce.
+    /// `refresh_token` is dropped (RFC 6749 section 4.4.3). See the example of [`AccessToken`].
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.0.members.get(name)
+    }
+
+    /// The moment before the request for this token was sent: its age counts from here.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Credentials, SystemClock, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 60);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// let age = SystemClock.now().since(&source.token()?.sent_at());
+    /// # assert!(age.as_secs() < 60);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn sent_at(&self) -> Moment {
+        self.0.sent_at
+    }
+
+    /// Whether both are the same token for a server that reads them.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.header.as_bytes() == other.0.header.as_bytes()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token", &"[redacted]")
+            .field("expires_in", &self.0.expires_in)
+            .field("scope", &self.0.scope)
+            .field("members", &self.0.members.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}

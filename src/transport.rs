@@ -1,0 +1,68 @@
+//! The port to the network: one trait, one method. Imports `error`.
+
+use std::time::Duration;
+
+use crate::error::TransportError;
+
+/// Sends one token request and returns the whole answer.
+///
+/// Implemented by [`UreqTransport`](crate::UreqTransport) and by every closure of the same shape, so any blocking HTTP
+/// client will do. An implementation
+///
+/// - returns every HTTP status as a response, also 4xx and 5xx,
+/// - follows no redirect: a 307 would repeat the client secret elsewhere,
+/// - keeps to the [`Limits`],
+/// - puts nothing into an HTTP cache (RFC 6749 section 5.1) and logs no body and no `Authorization` header.
+///
+/// # Errors
+///
+/// A [`TransportError`] if there is no whole answer. Its kind decides whether the request is tried again.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+///
+/// let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// let transport = |request: http::Request<Vec<u8>>, _limits: &Limits| {
+///     assert_eq!(request.uri().host(), Some("auth.example.com"));
+///     // ... give it to your HTTP client ...
+///     Ok(http::Response::new(br#"{"access_token":"t","token_type":"Bearer"}"#.to_vec()))
+/// };
+/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, transport).build()?;
+/// assert_eq!(source.token()?.secret(), "t");
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+pub trait Transport: Send + Sync + 'static {
+    /// Sends `request` within `limits`. See the [trait](Transport).
+    #[allow(clippy::missing_errors_doc)]
+    fn send(&self, request: http::Request<Vec<u8>>, limits: &Limits)
+    -> Result<http::Response<Vec<u8>>, TransportError>;
+}
+
+/// What one exchange with the token endpoint may cost.
+///
+/// See the example of [`Transport`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Time from the call to the last byte of the answer. Shorter than the default if the caller has less.
+    pub timeout: Duration,
+    /// Time until the connection stands, as a part of `timeout`.
+    pub connect_timeout: Duration,
+    /// Bytes of the answer's body, counted after decompression.
+    pub max_body: usize,
+}
+
+impl<F> Transport for F
+where
+    F: Fn(http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send + Sync + 'static,
+{
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+        self(request, limits)
+    }
+}

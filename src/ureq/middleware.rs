@@ -1,0 +1,220 @@
+//! Puts tokens on the requests of an agent, and sends a request once more after a 401.
+//!
+//! ureq's `MiddlewareNext` can be used once, so the second attempt goes through a plain agent of our own, with the
+//! calling agent's configuration pinned on the request.
+
+use std::fmt;
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::ureq::config::{Config, RedirectAuthHeaders};
+use ::ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use ::ureq::http::request::Parts;
+use ::ureq::http::{HeaderValue, Method, Request, Response, StatusCode};
+use ::ureq::middleware::MiddlewareNext;
+use ::ureq::{Agent, Body, Error, RequestExt as _, ResponseExt as _, SendBody};
+
+use crate::event::{EventKind, Verdict};
+use crate::moment::Moment;
+use crate::source::TokenSource;
+use crate::token::AccessToken;
+use crate::ureq::probe::Probe;
+use crate::ureq::transport::IsTokenRequest;
+
+/// The middleware of [`TokenSource::middleware`]. Cheap to clone.
+///
+/// A request gets a token if its URL may receive it ([`TokenSource::allows`]) and it has no `Authorization` header
+/// yet; any other request is passed on untouched. If there is no token to be had, the request is not sent, and the
+/// call returns `ureq::Error::Other` with the [`Error`](crate::Error) inside. After a 401 that a new token may mend,
+/// the request is sent once more, if its body can be.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+/// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
+/// let config = ureq::Agent::config_builder().middleware(source.middleware()).build();
+///
+/// fn why(error: &ureq::Error) -> Option<&client_credentials::Error> {
+///     match error {
+///         ureq::Error::Other(error) => error.downcast_ref(),
+///         _ => None,
+///     }
+/// }
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Middleware(Arc<Inner>);
+
+struct Inner {
+    source: TokenSource,
+    replays: Agent,
+    probe: Probe,
+}
+
+impl Middleware {
+    pub(super) fn new(source: TokenSource) -> Self {
+        Self(Arc::new(Inner { source, replays: Agent::new_with_defaults(), probe: Probe::new() }))
+    }
+}
+
+impl fmt::Debug for Middleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Middleware").field(&self.0.source).finish()
+    }
+}
+
+impl ::ureq::middleware::Middleware for Middleware {
+    fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
+        let untouched = request.headers().contains_key(AUTHORIZATION)
+            || request.extensions().get::<IsTokenRequest>().is_some()
+            || !self.0.source.allows(request.uri());
+        if untouched { next.handle(request) } else { self.0.handle(request, next) }
+    }
+}
+
+impl Inner {
+    fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
+        let (mut parts, body) = request.into_parts();
+        let mut call = Call { inner: self, began: self.source.clock().now(), config: None };
+        let token = match self.source.ready() {
+            Some(token) => token,
+            None => self.source.token_within(call.token_budget(&parts)).map_err(|error| Error::Other(error.into()))?,
+        };
+        let payload = Payload::read(body, &mut parts, self.source.policy().replay_limit)?;
+        let first = call.pin(&parts, &token);
+        let (response, whole) = match payload {
+            Payload::Whole(bytes) => (send(first, &bytes, |request| next.handle(request)), Some(bytes)),
+            Payload::Stream(mut reader) => (next.handle(with_body(first, SendBody::from_reader(&mut reader))), None),
+            Payload::Untouched(body) => (next.handle(with_body(first, body)), None),
+        };
+        let mut response = response?;
+        if response.status() < StatusCode::BAD_REQUEST {
+            return Ok(response);
+        }
+        if let Some(token) = call.replacement(&parts, &token, &response, whole.is_some()) {
+            drop(response);
+            let second = call.pin(&parts, &token);
+            let result = send(second, &whole.unwrap_or_default(), |request| self.replays.run(request));
+            let status = result.as_ref().ok().map(|response| response.status().as_u16());
+            self.source.tell(EventKind::Replayed { status });
+            response = result?;
+        }
+        let status = response.status();
+        if (status.is_client_error() || status.is_server_error()) && call.config(&parts).http_status_as_error() {
+            return Err(Error::StatusCode(status.as_u16()));
+        }
+        Ok(response)
+    }
+}
+
+/// One call through the middleware: its clock, and the configuration it came with, read only when it is needed.
+struct Call<'a> {
+    inner: &'a Inner,
+    began: Moment,
+    config: Option<Config>,
+}
+
+impl Call<'_> {
+    fn config(&mut self, parts: &Parts) -> &Config {
+        self.config.get_or_insert_with(|| self.inner.probe.config(&parts.extensions))
+    }
+
+    /// How long a token may take: the source's own limit, or what the call's `timeout_global` leaves.
+    fn token_budget(&mut self, parts: &Parts) -> Duration {
+        let own = self.inner.source.policy().timeout;
+        self.config(parts);
+        self.global_left().map_or(own, |left| own.min(left))
+    }
+
+    /// What is left of `timeout_global`, once the configuration has been read: before that, no time was spent.
+    fn global_left(&self) -> Option<Duration> {
+        let global = self.config.as_ref()?.timeouts().global?;
+        Some(global.saturating_sub(self.inner.source.clock().now().since(&self.began)))
+    }
+
+    /// The token, and the caller's configuration fixed on the request: with answers instead of errors, so that their
+    /// headers can be read, and without carrying the token along on a redirect, which ureq would do to another port.
+    fn pin(&self, parts: &Parts, token: &AccessToken) -> Parts {
+        let configured = Request::from_parts(parts.clone(), ()).middleware_config().map(|config| {
+            let config = config
+                .http_status_as_error(false)
+                .save_redirect_history(true)
+                .redirect_auth_headers(RedirectAuthHeaders::Never);
+            match self.global_left() {
+                Some(left) => config.timeout_global(Some(left)).build(),
+                None => config.build(),
+            }
+        });
+        // Without the agent's mark another middleware made the request anew: it runs as the agent is configured.
+        let mut parts = configured.map_or_else(|| parts.clone(), |request| request.into_parts().0);
+        parts.headers.insert(AUTHORIZATION, token.header_value().clone());
+        parts
+    }
+
+    /// The token for a second attempt, if there is to be one.
+    fn replacement(
+        &mut self,
+        parts: &Parts,
+        token: &AccessToken,
+        response: &Response<Body>,
+        replayable: bool,
+    ) -> Option<AccessToken> {
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        // ureq takes the token off at every redirect, so a 401 after one is no refusal of it.
+        if response.get_redirect_history().is_some_and(|history| history.len() > 1) {
+            self.inner.source.tell(EventKind::Refused { verdict: Verdict::Redirected });
+            return None;
+        }
+        let budget = self.token_budget(parts);
+        self.inner.source.after_refusal(token, response.headers(), replayable, budget)
+    }
+}
+
+/// The body of a request, as far as it must be known to send it twice.
+enum Payload<'a> {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// More than the limit: what was read, and the rest.
+    Stream(Box<dyn Read + 'a>),
+    /// Not looked at.
+    Untouched(SendBody<'a>),
+}
+
+impl<'a> Payload<'a> {
+    /// A whole body goes out with an exact `Content-Length`, unless the caller has set the framing. ureq does not tell
+    /// whether there is a body, so one without a byte counts as none, except for the methods that always have one.
+    fn read(body: SendBody<'a>, parts: &mut Parts, limit: usize) -> Result<Self, Error> {
+        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+        if limit == 0 && expects_body {
+            return Ok(Self::Untouched(body));
+        }
+        let mut reader = body.into_reader();
+        let mut bytes = Vec::new();
+        reader.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > limit {
+            return Ok(Self::Stream(Box::new(Cursor::new(bytes).chain(reader))));
+        }
+        let framed = parts.headers.contains_key(CONTENT_LENGTH) || parts.headers.contains_key(TRANSFER_ENCODING);
+        if !framed && (expects_body || !bytes.is_empty()) {
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
+        Ok(Self::Whole(bytes))
+    }
+}
+
+fn send<T>(parts: Parts, mut bytes: &[u8], how: impl FnOnce(Request<SendBody>) -> T) -> T {
+    if bytes.is_empty() {
+        how(with_body(parts, SendBody::none()))
+    } else {
+        how(with_body(parts, SendBody::from_reader(&mut bytes)))
+    }
+}
+
+fn with_body(parts: Parts, body: SendBody) -> Request<SendBody> {
+    Request::from_parts(parts, body)
+}

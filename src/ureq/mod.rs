@@ -1,0 +1,65 @@
+//! The agent, the middleware and the transport for ureq (feature `ureq`). Imports everything below it.
+
+mod middleware;
+mod probe;
+mod transport;
+
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::request::TokenRequest;
+use crate::source::TokenSource;
+
+pub use middleware::Middleware;
+pub use transport::UreqTransport;
+
+impl TokenSource {
+    /// A source with a [`UreqTransport`] and all defaults. For other settings: [`TokenSource::builder`].
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSourceBuilder::build`](crate::TokenSourceBuilder::build).
+    ///
+    /// ```
+    /// use client_credentials::{Credentials, TokenRequest, TokenSource};
+    ///
+    /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+    /// let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn new(credentials: Credentials, request: TokenRequest) -> Result<Self, Error> {
+        Self::builder(credentials, request, UreqTransport::new()).build()
+    }
+
+    /// An ordinary agent with ureq's defaults: every request for an allowed origin carries a valid token, every other
+    /// request is left alone. For an agent with settings of your own: [`middleware`](Self::middleware).
+    ///
+    /// ```no_run
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+    /// let agent = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?.agent();
+    /// let items = agent.get("https://api.example.com/v1/items").call()?.body_mut().read_to_string()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn agent(&self) -> ::ureq::Agent {
+        ::ureq::Agent::config_builder().middleware(self.middleware()).build().new_agent()
+    }
+
+    /// The same for your own agent. Register it last: middleware after it is not run for the replay.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
+    /// let agent: ureq::Agent = ureq::Agent::config_builder()
+    ///     .timeout_global(Some(std::time::Duration::from_secs(20)))
+    ///     .middleware(source.middleware())
+    ///     .build()
+    ///     .into();
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn middleware(&self) -> Middleware {
+        Middleware::new(self.clone())
+    }
+}

@@ -1,0 +1,128 @@
+//! Token requests through ureq.
+
+use std::fmt;
+use std::io::{ErrorKind, Read as _};
+use std::time::Duration;
+
+use ::ureq::{Agent, Error};
+use zeroize::Zeroizing;
+
+use crate::error::{TransportError, TransportErrorKind};
+use crate::transport::{Limits, Transport};
+
+/// Sends token requests with a `ureq::Agent`, always with these rules, whatever the agent's own: no redirect is
+/// followed, the [`Limits`] hold, every status is an answer, and no middleware of this crate adds a token.
+///
+/// # Examples
+///
+/// A proxy, a private CA or a client certificate (RFC 8705) are settings of the agent:
+///
+/// ```
+/// use client_credentials::{Credentials, TokenRequest, TokenSource, UreqTransport};
+///
+/// let agent: ureq::Agent =
+///     ureq::Agent::config_builder().proxy(Some(ureq::Proxy::new("http://proxy.example.com:3128")?)).build().into();
+/// let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::with_agent(agent)).build()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct UreqTransport {
+    agent: Agent,
+}
+
+impl UreqTransport {
+    /// With an agent of its own and ureq's defaults: Mozilla's root certificates, a proxy if the environment names
+    /// one.
+    ///
+    /// ```
+    /// let transport = client_credentials::UreqTransport::new();
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_agent(Agent::new_with_defaults())
+    }
+
+    /// With your agent and its settings. Its own timeouts count where they are shorter. See the example of
+    /// [`UreqTransport`].
+    #[must_use]
+    pub fn with_agent(agent: Agent) -> Self {
+        Self { agent }
+    }
+}
+
+impl Default for UreqTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for UreqTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqTransport").finish_non_exhaustive()
+    }
+}
+
+/// Marks a token request, so that our own middleware leaves it alone.
+#[derive(Clone, Copy)]
+pub(super) struct IsTokenRequest;
+
+impl Transport for UreqTransport {
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        limits: &Limits,
+    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+        let (parts, body) = request.into_parts();
+        let body = Zeroizing::new(body);
+        let mut request = http::Request::from_parts(parts, body.as_slice());
+        request.extensions_mut().insert(IsTokenRequest);
+        let own = self.agent.config().timeouts();
+        let request = self
+            .agent
+            .configure_request(request)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(shorter(own.global, limits.timeout))
+            .timeout_connect(shorter(own.connect, limits.connect_timeout))
+            .build();
+        let (parts, mut body) = self.agent.run(request).map_err(transport_error)?.into_parts();
+        // ureq's own limit may count compressed bytes, and another crate may have switched gzip on for us.
+        let mut read = Vec::new();
+        let most = limits.max_body as u64 + 1;
+        body.as_reader().take(most).read_to_end(&mut read).map_err(|error| transport_error(error.into()))?;
+        if read.len() as u64 == most {
+            let cause = format!("more than {} bytes", limits.max_body);
+            return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
+        }
+        Ok(http::Response::from_parts(parts, read))
+    }
+}
+
+fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {
+    Some(own.map_or(limit, |own| own.min(limit)))
+}
+
+fn transport_error(error: Error) -> TransportError {
+    let kind = match &error {
+        Error::Timeout(_) => TransportErrorKind::Timeout,
+        Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
+            TransportErrorKind::Connect
+        }
+        Error::Tls(_) | Error::Pem(_) | Error::Rustls(_) | Error::TlsRequired => TransportErrorKind::Tls,
+        Error::Io(io) => match io.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => TransportErrorKind::Timeout,
+            // rustls reports what is wrong with a certificate as invalid data.
+            ErrorKind::InvalidData => TransportErrorKind::Tls,
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof => TransportErrorKind::Other,
+            // What is left fails before a connection stands, and a failed name resolution has no kind of its own.
+            _ => TransportErrorKind::Connect,
+        },
+        _ => TransportErrorKind::Other,
+    };
+    TransportError::new(kind, error)
+}

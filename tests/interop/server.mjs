@@ -1,0 +1,245 @@
+// A certified authorization server and a small API that it protects, for the
+// interop tests. When ready it prints one line of JSON (see the end), and it runs
+// until SIGTERM or until its standard input ends, so not with `</dev/null`.
+
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+
+import { Provider, errors } from 'oidc-provider';
+
+// Standard output belongs to the ready line; the provider's notices use `info`.
+console.log = console.error;
+console.info = console.error;
+
+const HOST = '127.0.0.1';
+const SCOPES = ['read', 'write'];
+
+const RESOURCES = [
+  { uri: 'https://api.example/items', scope: 'read write', ttl: 300 },
+  // Any scope but `read` is left out of the grant, without an error.
+  { uri: 'https://api.example/read-only', scope: 'read', ttl: 300 },
+  { uri: 'https://api.example/three-seconds', scope: 'read write', ttl: 3 },
+  // Expiry counts in whole seconds: such a token lives from 0 to 1 second.
+  { uri: 'https://api.example/one-second', scope: 'read write', ttl: 1 },
+];
+const DEFAULT_RESOURCE = RESOURCES[0].uri;
+
+const PRINTABLE_ASCII = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 0x20 + i));
+
+const basic = (id, secret) => ({ id, secret, method: 'client_secret_basic' });
+const post = (id, secret) => ({ id, secret, method: 'client_secret_post' });
+
+const CLIENTS = [
+  basic('basic', 'basic-secret'),
+  post('post', 'post-secret'),
+  basic('id:with:colons', 'se:cr:et'),
+  basic('id with space', ' secret with space '),
+  // Decoding one time too many turns `%41` into `A`.
+  basic('id%41', 'secret%41%2541'),
+  basic('id+plus', 'sec+ret++'),
+  basic('id/slash=equals', 'c2Vj/cmV0+c2VjcmV0=='),
+  basic('a+b/c=d&e', 'k=v&client_id=other'),
+  basic("id:+% /=&~!*'()", "se:cr+et%41 /=&~!*'()"),
+  // A lone `%` is no valid escape, so sending it raw is an error.
+  basic('100%', '%'),
+  basic('printable ascii', PRINTABLE_ASCII),
+  post("post:+% /=&~!*'()", "se:cr+et%41 /=&~!*'()"),
+  post('post printable ascii', PRINTABLE_ASCII),
+];
+
+// How the API authenticates to the introspection endpoint; it gets no tokens.
+const API_CLIENT = basic('items-api', randomBytes(32).toString('hex'));
+
+const noStats = () => ({ token_requests: {}, api_requests: 0, api_unauthorized: 0 });
+let stats = noStats();
+
+const records = new Map();
+
+// The provider's own store warns at every start and forgets all but the newest
+// thousand tokens.
+const store = (model) => ({
+  find: async (id) => records.get(`${model}:${id}`),
+  upsert: async (id, payload) => { records.set(`${model}:${id}`, payload); },
+  destroy: async (id) => { records.delete(`${model}:${id}`); },
+});
+
+function getResourceServerInfo(ctx, uri) {
+  const resource = RESOURCES.find((candidate) => candidate.uri === uri);
+  if (!resource) {
+    throw new errors.InvalidTarget();
+  }
+  // By itself the provider leaves out the scopes it does not know.
+  for (const scope of ctx.oidc.requestParamScopes) {
+    if (!SCOPES.includes(scope)) {
+      throw new errors.InvalidScope('requested scope is not allowed', scope);
+    }
+  }
+  return { scope: resource.scope, accessTokenTTL: resource.ttl, accessTokenFormat: 'opaque' };
+}
+
+function mayRevoke(_ctx, client, token) {
+  if (token.clientId !== client.clientId) {
+    throw new errors.InvalidRequest('client is not authorized to revoke the presented token');
+  }
+  return true;
+}
+
+function clientMetadata({ id, secret, method }, grantTypes) {
+  return {
+    client_id: id,
+    client_secret: secret,
+    token_endpoint_auth_method: method,
+    grant_types: grantTypes,
+    response_types: [],
+    redirect_uris: [],
+  };
+}
+
+function createProvider(issuer) {
+  const provider = new Provider(issuer, {
+    adapter: store,
+    clients: [
+      ...CLIENTS.map((client) => clientMetadata(client, ['client_credentials'])),
+      clientMetadata(API_CLIENT, []),
+    ],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
+    // Nothing is signed here, but without a key the provider uses, and warns
+    // about, one of its own.
+    jwks: {
+      keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })],
+    },
+    scopes: SCOPES,
+    ttl: { ClientCredentials: (_ctx, token) => token.resourceServer.accessTokenTTL },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client) => client.clientId === API_CLIENT.id,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_ctx, _client, oneOf) => oneOf ?? DEFAULT_RESOURCE,
+        getResourceServerInfo,
+      },
+      revocation: { enabled: true, allowedPolicy: mayRevoke },
+    },
+  });
+
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.oidc?.route === 'token') {
+      const id = ctx.oidc.client?.clientId ?? '(unknown)';
+      stats.token_requests[id] = (stats.token_requests[id] ?? 0) + 1;
+    }
+  });
+  provider.on('server_error', (_ctx, err) => console.error(err));
+  return provider;
+}
+
+async function introspect(endpoint, token) {
+  const credentials = Buffer.from(`${API_CLIENT.id}:${API_CLIENT.secret}`).toString('base64');
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { authorization: `Basic ${credentials}` },
+    body: new URLSearchParams({ token, token_type_hint: 'access_token' }),
+  });
+  if (!response.ok) {
+    throw new Error(`introspection: status ${response.status}`);
+  }
+  return response.json();
+}
+
+const sha256 = (data) => createHash('sha256').update(data).digest('hex');
+
+function challenge(error, description, more = '') {
+  const details = error ? `, error="${error}", error_description="${description}"${more}` : '';
+  return { 'www-authenticate': `Bearer realm="items"${details}` };
+}
+
+async function answer(request, body, introspectionEndpoint) {
+  const route = `${request.method} ${request.url.split('?')[0]}`;
+  if (route === 'GET /stats') {
+    return [200, stats];
+  }
+  if (route === 'POST /stats/reset') {
+    stats = noStats();
+    return [200, stats];
+  }
+
+  stats.api_requests += 1;
+  if (!['GET /items', 'POST /items', 'GET /admin'].includes(route)) {
+    return [404, { error: 'not_found' }];
+  }
+
+  const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (!token) {
+    stats.api_unauthorized += 1;
+    return [401, { error: 'unauthorized' }, challenge()];
+  }
+  const info = await introspect(introspectionEndpoint, token);
+  if (!info.active) {
+    stats.api_unauthorized += 1;
+    return [401, { error: 'invalid_token' }, challenge('invalid_token', 'the token is not active')];
+  }
+  if (route === 'GET /admin') {
+    const why = 'the scope admin is needed';
+    return [403, { error: 'insufficient_scope' }, challenge('insufficient_scope', why, ', scope="admin"')];
+  }
+
+  const answered = {
+    client_id: info.client_id,
+    scope: info.scope ?? null,
+    resource: info.aud,
+    token_sha256: sha256(token),
+  };
+  if (route === 'POST /items') {
+    answered.body_length = body.length;
+    answered.body_sha256 = sha256(body);
+  }
+  return [200, answered];
+}
+
+function createApi(introspectionEndpoint) {
+  return createServer(async (request, response) => {
+    let status;
+    let json;
+    let headers;
+    try {
+      // Read to the end even for a refusal: a client that is still sending
+      // could otherwise see a reset connection in place of the answer.
+      const body = Buffer.concat(await request.toArray());
+      [status, json, headers] = await answer(request, body, introspectionEndpoint);
+    } catch (err) {
+      console.error(err);
+      [status, json] = [500, { error: 'server_error' }];
+    }
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify(json));
+  });
+}
+
+async function listen(server) {
+  server.listen(0, HOST);
+  await once(server, 'listening');
+  return `http://${HOST}:${server.address().port}`;
+}
+
+// A closed standard input means that the test process is gone, however it ended.
+process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume();
+process.on('SIGTERM', () => process.exit(0));
+
+// The issuer holds the port, so the server listens before the provider exists.
+const authorizationServer = createServer();
+const issuer = await listen(authorizationServer);
+authorizationServer.on('request', createProvider(issuer).callback());
+
+const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
+const { token_endpoint, revocation_endpoint, introspection_endpoint } = metadata;
+const api = await listen(createApi(introspection_endpoint));
+
+const ready = {
+  issuer, token_endpoint, revocation_endpoint, api, pid: process.pid, clients: CLIENTS, resources: RESOURCES,
+};
+process.stdout.write(`${JSON.stringify(ready)}\n`);
