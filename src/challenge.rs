@@ -147,7 +147,7 @@ impl Reader<'_> {
                     if let Some(challenge) = current {
                         challenge.malformed = true;
                     }
-                    self.to_next_comma();
+                    self.skip_element();
                 }
             }
         }
@@ -176,7 +176,7 @@ impl Reader<'_> {
             self.value(name, &mut challenge);
         } else {
             challenge.malformed = true;
-            self.to_next_comma();
+            self.skip_element();
         }
         challenge
     }
@@ -197,7 +197,7 @@ impl Reader<'_> {
         self.skip(is_space);
         if !matches!(self.peek(), None | Some(b',')) {
             challenge.malformed = true;
-            self.to_next_comma();
+            self.skip_element();
         }
     }
 
@@ -219,7 +219,7 @@ impl Reader<'_> {
         None
     }
 
-    fn to_next_comma(&mut self) {
+    fn skip_element(&mut self) {
         while let Some(byte) = self.peek() {
             match byte {
                 b',' => return,

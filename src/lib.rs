@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod audience;
+mod basic;
 mod cache;
 mod challenge;
 mod credentials;
@@ -25,9 +26,10 @@ mod ureq;
 
 #[cfg(feature = "ureq")]
 pub use crate::ureq::{Middleware, UreqTransport};
+pub use basic::BasicEncoding;
 pub use cache::CacheKey;
 pub use challenge::Challenge;
-pub use credentials::{BasicEncoding, Credentials};
+pub use credentials::Credentials;
 pub use error::{
     ConfigurationError, Denied, Error, OriginNotAllowed, ProtocolError, ProtocolErrorKind, TransportError,
     TransportErrorKind, TransportFailure,

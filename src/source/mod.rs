@@ -74,7 +74,6 @@ impl TokenSource {
     /// [`UreqTransport`](crate::UreqTransport) and no further settings.
     ///
     /// See the example of [`TokenSource`].
-    #[must_use]
     pub fn builder(credentials: Credentials, request: TokenRequest, transport: impl Transport) -> TokenSourceBuilder {
         TokenSourceBuilder::new(credentials, request, Arc::new(transport))
     }

@@ -1,13 +1,13 @@
-//! The question: one token request, encoded (RFC 6749 sections 3.2 and 4.4.2). Imports `audience`, `credentials`,
-//! `error`, `secret`.
+//! The question: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
+//! Imports `audience`, `credentials`, `error`, `secret`; its own part is `encode`.
+
+mod encode;
 
 use std::fmt;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::audience::{self, Origins};
-use crate::credentials::{Authentication, Credentials};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -411,44 +411,6 @@ impl TokenRequest {
         self.origins.allows(uri)
     }
 
-    /// The HTTP request that asks for a token. The body and the `Authorization` header hold the client secret.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the credentials cannot be sent this way, their secret cannot be read, there would
-    /// be two methods of client authentication (RFC 6749 section 2.3) or, for `client_credentials`, none.
-    ///
-    /// See the example of [`TokenRequest`].
-    pub fn encode(&self, credentials: &Credentials) -> Result<http::Request<Vec<u8>>, Error> {
-        self.encode_with(credentials.authenticate()?)
-    }
-
-    pub(crate) fn encode_with(&self, authentication: Authentication) -> Result<http::Request<Vec<u8>>, Error> {
-        self.check_one_method(&authentication)?;
-        let mut headers = self.headers.clone();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let scope = self.scopes.join(" ");
-        let mut pairs = self.pairs(&scope);
-        match &authentication {
-            Authentication::Basic(value) => drop(headers.insert(AUTHORIZATION, value.clone())),
-            Authentication::Body { client_id, secret } => {
-                pairs.extend([("client_id", client_id.as_str()), ("client_secret", secret.secret())]);
-            }
-            Authentication::ClientId(client_id) => pairs.push(("client_id", client_id)),
-            Authentication::Nothing => {}
-        }
-        let (content_type, body) = match self.body_format {
-            BodyFormat::Form => ("application/x-www-form-urlencoded", form(&pairs)),
-            BodyFormat::Json => ("application/json", json(&pairs)),
-        };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let mut request = http::Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-
     /// The same question with everything whose order means nothing in one order. Two requests ask the same if and
     /// only if their canonical forms encode to the same bytes and read answers alike.
     pub(crate) fn canonical(&self) -> Self {
@@ -472,34 +434,6 @@ impl TokenRequest {
     pub(crate) fn endpoint_host(&self) -> &str {
         self.endpoint.authority().map_or("", http::uri::Authority::as_str)
     }
-
-    /// An empty `scope` is left out (RFC 6749 section 3.2).
-    fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
-        let mut pairs = vec![("grant_type", self.grant_type.as_str())];
-        pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
-        pairs.extend(self.audience.iter().map(|audience| ("audience", audience.as_str())));
-        pairs.extend(self.resources.iter().map(|resource| ("resource", resource.as_str())));
-        pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.secret())));
-        pairs
-    }
-
-    /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
-    fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
-        let own_header = self.headers.contains_key(AUTHORIZATION);
-        match authentication {
-            Authentication::Basic(_) | Authentication::Body { .. } if own_header => Err(Error::configuration(
-                "header \"authorization\": the client secret is sent already, and a request may not use two methods \
-                 (RFC 6749 section 2.3); use Credentials::none",
-            )),
-            Authentication::Nothing if self.grant_type == CLIENT_CREDENTIALS && !own_header => {
-                Err(Error::configuration(
-                    "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
-                     use Credentials::new, or Credentials::public with a client certificate",
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl fmt::Debug for TokenRequest {
@@ -517,23 +451,6 @@ impl fmt::Debug for TokenRequest {
             .field("origins", &self.origins)
             .finish()
     }
-}
-
-/// RFC 6749 Appendix B.
-fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
-}
-
-fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut object = serde_json::Map::new();
-    for &(name, value) in pairs {
-        match object.get_mut(name) {
-            None => drop(object.insert(name.to_owned(), value.into())),
-            Some(serde_json::Value::Array(values)) => values.push(value.into()),
-            Some(first) => *first = vec![first.take(), value.into()].into(),
-        }
-    }
-    serde_json::Value::Object(object).to_string().into_bytes()
 }
 
 /// RFC 3986 section 4.3, as far as it takes to tell a URI from a path or a host name.

@@ -1,0 +1,207 @@
+//! Answers that hold no token.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The authorization server refused the token request (RFC 6749 section 5.2).
+///
+/// The fields are kept as they came; `Display` escapes control characters.
+///
+/// ```
+/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.json(401, r#"{"error":"invalid_client","error_description":"Client Authentication failed"}"#);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+/// let Err(Error::Denied(denied)) = source.token() else { panic!() };
+/// assert_eq!((denied.status(), denied.code()), (401, Some("invalid_client")));
+/// assert_eq!(denied.description(), Some("Client Authentication failed"));
+/// # Ok::<_, Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Denied {
+    pub(crate) endpoint: String,
+    pub(crate) status: u16,
+    pub(crate) code: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) uri: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) retryable: bool,
+    pub(crate) excerpt: Option<String>,
+}
+
+impl Denied {
+    /// The HTTP status of the answer. See the example of [`Denied`].
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// `error`, exactly as it came; `None` if the answer was not an OAuth 2.0 error. See the example of [`Denied`].
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// `error_description`, exactly as it came: escape it before you print it. See the example of [`Denied`].
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// `error_uri`, exactly as it came; it may be relative. See the example of [`Denied`].
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        self.uri.as_deref()
+    }
+
+    /// At most 256 bytes of a body that was no OAuth 2.0 error, already escaped; never of a 2xx answer.
+    /// See the example of [`Denied`].
+    #[must_use]
+    pub fn excerpt(&self) -> Option<&str> {
+        self.excerpt.as_deref()
+    }
+
+    /// Host (and port, if it was given) of the token endpoint. See the example of [`Denied`].
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    fn remedy(&self) -> Option<&'static str> {
+        Some(match (self.status, self.code.as_deref()) {
+            (_, Some("invalid_client")) => {
+                "check the client id and secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body)"
+            }
+            (_, Some("invalid_scope")) => "ask only for scopes granted to this client (TokenRequest::scope)",
+            (_, Some("invalid_target")) => "check TokenRequest::resource and TokenRequest::audience",
+            (_, Some("unauthorized_client")) => "allow this client the grant at the authorization server",
+            (_, Some("unsupported_grant_type")) => "check TokenRequest::grant_type",
+            (_, Some("invalid_request")) => {
+                "a parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope"
+            }
+            (300..=399, _) => "redirects are never followed here; use the final URL of the token endpoint",
+            (404 | 405, _) => "check the URL of the token endpoint",
+            (407, _) => "the proxy wants credentials; give UreqTransport::with_agent an agent with a proxy",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token request to {}: denied with status {}", self.endpoint, self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, ", {}", Excerpt(code.as_bytes()))?;
+        }
+        if let Some(description) = &self.description {
+            write!(f, ": \"{}\"", Excerpt(description.as_bytes()))?;
+        }
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, ": \"{excerpt}\"")?;
+        }
+        if let Some(delay) = self.retry_after {
+            write!(f, "; retry after {} s", delay.as_secs())?;
+        }
+        if let Some(remedy) = self.remedy() {
+            write!(f, "; {remedy}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a token request was not a token response (RFC 6749 section 5.1).
+///
+/// ```
+/// # use client_credentials::{Credentials, Error, ProtocolErrorKind, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.json(200, "<html>login</html>");
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+/// let Err(Error::Protocol(error)) = source.token() else { panic!() };
+/// assert_eq!((error.status(), error.kind()), (200, &ProtocolErrorKind::MalformedResponse));
+/// # Ok::<_, Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ProtocolError {
+    pub(crate) endpoint: String,
+    pub(crate) status: u16,
+    pub(crate) kind: ProtocolErrorKind,
+}
+
+impl ProtocolError {
+    /// What was wrong with the answer. See the example of [`ProtocolError`].
+    #[must_use]
+    pub fn kind(&self) -> &ProtocolErrorKind {
+        &self.kind
+    }
+
+    /// The HTTP status of the answer. See the example of [`ProtocolError`].
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Host (and port, if it was given) of the token endpoint. See the example of [`ProtocolError`].
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token request to {}: status {}, but {}", self.endpoint, self.status, self.kind)
+    }
+}
+
+/// What was wrong with an answer that should have been a token response.
+///
+/// See the example of [`ProtocolError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolErrorKind {
+    /// Neither a JSON object nor, where the content type says so, a form.
+    MalformedResponse,
+    /// No `access_token`, or it is null.
+    MissingAccessToken,
+    /// `access_token` is not a string of visible ASCII characters.
+    InvalidAccessToken,
+    /// `token_type` is present and neither `Bearer` nor a named alias (RFC 6749 section 7.1).
+    UnsupportedTokenType(String),
+    /// `expires_in` is neither a number nor a string that holds one.
+    InvalidExpiresIn,
+    /// A member that decides about the token stands there twice (RFC 6749 section 5.1).
+    DuplicateMember(&'static str),
+}
+
+impl fmt::Display for ProtocolErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MalformedResponse => {
+                f.write_str("the answer is not a token response; is this URL the token endpoint, and not a login page?")
+            }
+            Self::MissingAccessToken => f.write_str("the answer holds no access_token"),
+            Self::InvalidAccessToken => f.write_str("access_token is not a string of visible ASCII characters"),
+            Self::UnsupportedTokenType(name) => write!(
+                f,
+                "token_type \"{0}\" is not Bearer; if it means Bearer there, use TokenRequest::token_type_alias",
+                Excerpt(name.as_bytes())
+            ),
+            Self::InvalidExpiresIn => f.write_str("expires_in is not a number of seconds"),
+            Self::DuplicateMember(name) => write!(f, "{name} stands there twice"),
+        }
+    }
+}
+
+/// Text from a server as it may be printed: at most 256 bytes, everything but printable ASCII escaped.
+pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 256;
+        let shown = &self.0[..self.0.len().min(LONGEST)];
+        write!(f, "{}", shown.escape_ascii())?;
+        if self.0.len() > LONGEST { f.write_str("...") } else { Ok(()) }
+    }
+}

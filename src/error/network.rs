@@ -1,0 +1,135 @@
+//! Failures before there is an answer.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use super::{Cause, Error};
+
+/// Nobody answered the token request. The cause, where there is one, is in `source()` of the [`Error`].
+///
+/// ```
+/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
+/// # let script = Script::new();
+/// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Connect, "connection refused")); }
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+/// assert_eq!(failure.kind(), TransportErrorKind::Connect);
+/// assert_eq!(failure.endpoint(), "auth.example.com");
+/// # Ok::<_, Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TransportFailure {
+    pub(crate) endpoint: String,
+    pub(crate) kind: TransportErrorKind,
+    pub(crate) detail: &'static str,
+    pub(crate) cause: Option<Cause>,
+}
+
+impl TransportFailure {
+    /// What happened, as far as the transport could tell. See the example of [`TransportFailure`].
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
+    /// Host (and port, if it was given) of the token endpoint. See the example of [`TransportFailure`].
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token request to {}: {}", self.endpoint, self.detail)
+    }
+}
+
+/// How a token request failed before there was an answer.
+///
+/// ```
+/// use client_credentials::{TransportError, TransportErrorKind};
+///
+/// let error = TransportError::new(TransportErrorKind::Timeout, "no answer after 30 s");
+/// assert_eq!(error.kind(), TransportErrorKind::Timeout);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// No connection: name not found, refused, unreachable, proxy. Retried.
+    Connect,
+    /// No whole answer within the time allowed. Retried.
+    Timeout,
+    /// The server's certificate was not accepted, or TLS failed. Not retried.
+    Tls,
+    /// The answer was larger than [`Limits::max_body`](crate::Limits::max_body). Not retried.
+    BodyTooLarge,
+    /// Anything else, such as a connection closed in the middle of an answer. Not retried.
+    Other,
+}
+
+impl TransportErrorKind {
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::Connect => {
+                "could not connect; check the host, the network and, if you need one, the proxy (UreqTransport::with_agent)"
+            }
+            Self::Timeout => "no answer in the time allowed",
+            Self::Tls => {
+                "TLS failed; if the server uses a private CA, give UreqTransport::with_agent an agent that trusts it, and check this machine's clock"
+            }
+            Self::BodyTooLarge => "the answer is larger than allowed; is this the token endpoint?",
+            Self::Other => "the connection failed before the answer was complete",
+        }
+    }
+}
+
+/// What a [`Transport`](crate::Transport) returns when there is no response.
+///
+/// See [`TransportErrorKind`] for an example.
+#[derive(Debug)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    cause: Box<dyn StdError + Send + Sync>,
+}
+
+impl TransportError {
+    /// An error of this kind; `cause` is any error, or a message.
+    ///
+    /// ```
+    /// # use client_credentials::{TransportError, TransportErrorKind};
+    /// let error = TransportError::new(TransportErrorKind::Connect, "connection refused");
+    /// assert_eq!(error.to_string(), "connection refused");
+    /// ```
+    pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, cause: cause.into() }
+    }
+
+    /// What happened. See the example of [`TransportErrorKind`].
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn into_error(self, endpoint: &str) -> Error {
+        Error::Transport(TransportFailure {
+            endpoint: endpoint.to_owned(),
+            kind: self.kind,
+            detail: self.kind.detail(),
+            cause: Some(self.cause.into()),
+        })
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.source()
+    }
+}

@@ -1,0 +1,45 @@
+use super::*;
+
+#[test]
+fn br_01_the_token_goes_into_the_header_and_nowhere_else() {
+    let script = Script::new();
+    script.token("mF_9.B5f-4.1JqM", 3600);
+    let mut request = Request::get("https://api.example.com/resource").body(()).expect("a request");
+    source(&script).authorize(&mut request).expect("a token");
+    assert_eq!(request.headers()["authorization"], "Bearer mF_9.B5f-4.1JqM");
+    assert!(request.headers()["authorization"].is_sensitive());
+    assert_eq!(request.uri(), "https://api.example.com/resource");
+}
+
+#[test]
+fn br_02_the_scheme_is_spelled_bearer_whatever_the_server_wrote() {
+    let script = Script::new();
+    script.json(200, r#"{"access_token":"t","token_type":"bEARER"}"#);
+    assert_eq!(source(&script).token().expect("a token").header_value(), "Bearer t");
+}
+
+#[test]
+fn br_07_plain_http_gets_no_token_and_none_is_fetched() {
+    let script = Script::new();
+    let mut request = Request::get("http://api.example.com/").body(()).expect("a request");
+    let error = source(&script).authorize(&mut request).expect_err("refused");
+    assert!(matches!(&error, Error::OriginNotAllowed(error) if error.origin() == "http://api.example.com"));
+    assert!(request.headers().is_empty() && script.requests().is_empty());
+}
+
+#[test]
+fn br_10_nothing_that_can_be_printed_shows_a_secret() {
+    let script = Script::new();
+    script.token("T0ken-text", 3600);
+    script.json(401, r#"{"error":"invalid_client"}"#);
+    let builder = builder(&script);
+    let mut shown = format!("{builder:?}");
+    let source = builder.build().expect("a source");
+    let mut request = get();
+    let token = source.authorize(&mut request).expect("a token");
+    let error = source.renew().expect_err("an error");
+    shown += &format!("{source:?}{token:?}{request:?}{error:?}{error}{:?}{script:?}", source.inspect());
+    for secret in ["s3cret", "T0ken-text", "aWQ6czNjcmV0"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}

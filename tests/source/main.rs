@@ -1,0 +1,119 @@
+//! The token source by scenario (tests/vectors/scenarios.md) and by decision (DESIGN.md): a scripted token endpoint,
+//! a clock set by hand, no network, no sleeping.
+
+mod bearer;
+mod configuration;
+mod expiry;
+mod failure;
+mod identity;
+mod observation;
+mod refusal;
+mod waiting;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use client_credentials::test_util::Script;
+use client_credentials::{
+    AccessToken, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
+    TokenSourceBuilder, TransportError, TransportErrorKind, Verdict,
+};
+use http::{Request, Response};
+
+const API: &str = "https://api.example.com/v1/items";
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn question() -> TokenRequest {
+    TokenRequest::new("https://auth.example.com/token").expect("a request").audience("https://api.example.com")
+}
+
+fn builder(script: &Script) -> TokenSourceBuilder {
+    TokenSource::builder(Credentials::new("id", "s3cret"), question(), script.clone()).clock(script.clock())
+}
+
+fn source(script: &Script) -> TokenSource {
+    builder(script).build().expect("a source")
+}
+
+fn unreachable() -> TransportError {
+    TransportError::new(TransportErrorKind::Connect, "connection refused")
+}
+
+/// What a program does with any HTTP client: authorize, send, and once more if the source says so.
+fn call(
+    source: &TokenSource,
+    request: Request<&'static str>,
+    mut api: impl FnMut(&Request<&'static str>) -> Response<&'static str>,
+) -> Result<Response<&'static str>, Error> {
+    let mut request = request;
+    let token = source.authorize(&mut request)?;
+    let response = api(&request);
+    match source.replacement(&token, &response) {
+        Some(token) => {
+            request.headers_mut().insert("authorization", token.header_value().clone());
+            Ok(api(&request))
+        }
+        None => Ok(response),
+    }
+}
+
+fn get() -> Request<&'static str> {
+    Request::get(API).header("x-mine", "kept").body("").expect("a request")
+}
+
+fn answer(status: u16, challenge: Option<&str>) -> Response<&'static str> {
+    let mut builder = Response::builder().status(status);
+    if let Some(challenge) = challenge {
+        builder = builder.header("www-authenticate", challenge);
+    }
+    builder.body("").expect("a response")
+}
+
+const INVALID_TOKEN: Option<&str> = Some("Bearer error=\"invalid_token\"");
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// An API that writes down the tokens it saw and answers by a list.
+fn api(answers: Vec<Response<&'static str>>) -> (Log, impl FnMut(&Request<&'static str>) -> Response<&'static str>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let mut answers = answers.into_iter();
+    let api = move |request: &Request<&'static str>| {
+        assert_eq!(request.headers()["x-mine"], "kept");
+        log.lock().expect("a log").push(request.headers()["authorization"].to_str().expect("ASCII").to_owned());
+        answers.next().expect("not more requests than answers")
+    };
+    (seen, api)
+}
+
+fn seen(log: &Log) -> Vec<String> {
+    log.lock().expect("a log").clone()
+}
+
+/// The events of a source, as words.
+fn listen(builder: TokenSourceBuilder) -> (TokenSource, Log) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let source = builder
+        .on_event(move |event| {
+            let word = match event.kind {
+                EventKind::Requested { reason, retry } => format!("requested {reason:?} {retry}"),
+                EventKind::Answered { status, error, .. } => format!("answered {status:?} {}", error.is_none()),
+                EventKind::Waited { .. } => "waited".into(),
+                EventKind::RenewalFailed { .. } => "renewal failed".into(),
+                EventKind::Throttled { .. } => "throttled".into(),
+                EventKind::Refused { verdict } => format!("refused {verdict:?}"),
+                other => format!("{other:?}"),
+            };
+            log.lock().expect("a log").push(word);
+        })
+        .build()
+        .expect("a source");
+    (source, events)
+}

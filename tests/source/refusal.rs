@@ -1,0 +1,224 @@
+use super::*;
+
+#[test]
+fn st_01_a_revoked_token_is_replaced_and_the_request_replayed() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    let (log, api) = api(vec![answer(401, INVALID_TOKEN), answer(200, None)]);
+    assert_eq!(call(&source(&script), get(), api).expect("an answer").status(), 200);
+    assert_eq!(seen(&log), ["Bearer T1", "Bearer T2"]);
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn st_02_the_second_401_goes_to_the_caller() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    let (log, api) = api(vec![answer(401, INVALID_TOKEN), answer(401, Some("Bearer realm=\"second\""))]);
+    let response = call(&source(&script), get(), api).expect("an answer");
+    assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"second\"");
+    assert_eq!((seen(&log).len(), script.requests().len()), (2, 2));
+}
+
+#[test]
+fn st_03_a_body_that_cannot_be_sent_again_still_drops_the_token() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let source = source(&script);
+    let token = source.token().expect("a token");
+    assert!(source.refused(&token));
+    assert_eq!(script.requests().len(), 1);
+    script.token("T2", 3600);
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+}
+
+#[test]
+fn st_06_st_14_st_20_other_statuses_are_no_refusal_of_the_token() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let source = source(&script);
+    let token = source.token().expect("a token");
+    let scope = Some("Bearer error=\"insufficient_scope\", scope=\"admin\"");
+    for response in
+        [answer(403, scope), answer(407, INVALID_TOKEN), answer(200, INVALID_TOKEN), answer(403, INVALID_TOKEN)]
+    {
+        assert!(source.replacement(&token, &response).is_none());
+    }
+    assert_eq!(source.token().expect("a token").secret(), "T1");
+    assert_eq!(script.requests().len(), 1);
+}
+
+#[test]
+fn st_07_many_callers_of_an_empty_cache_make_one_request() {
+    let script = Script::new();
+    let waiting = Arc::new(Barrier::new(8));
+    script.token("T1", 3600);
+    let source = source(&script);
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let (source, waiting) = (source.clone(), Arc::clone(&waiting));
+            thread::spawn(move || {
+                waiting.wait();
+                source.token().expect("a token").secret().to_owned()
+            })
+        })
+        .collect();
+    assert!(threads.into_iter().all(|thread| thread.join().expect("no panic") == "T1"));
+    assert_eq!(script.requests().len(), 1);
+}
+
+#[test]
+fn st_08_a_late_401_of_the_old_token_takes_the_new_one_without_asking() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    let source = source(&script);
+    let one = source.token().expect("a token");
+    let response = answer(401, INVALID_TOKEN);
+    assert_eq!(source.replacement(&one, &response).expect("another").secret(), "T2");
+    assert_eq!(source.replacement(&one, &response).expect("another").secret(), "T2");
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn st_08_a_401_while_another_caller_renews_joins_that_renewal() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let source = source(&script);
+    let one = source.token().expect("a token");
+    let (asked, is_asked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    script.answer(move |_, _| {
+        asked.send(()).expect("a listener");
+        may_go.recv().expect("a word");
+        Ok(Response::new(br#"{"access_token":"T2","expires_in":3600}"#.to_vec()))
+    });
+    let replace = |source: TokenSource, one: AccessToken| {
+        thread::spawn(move || source.replacement(&one, &answer(401, INVALID_TOKEN)).map(|t| t.secret().to_owned()))
+    };
+    let first = replace(source.clone(), one.clone());
+    is_asked.recv().expect("the token endpoint is asked");
+    let second = replace(source.clone(), one);
+    while source.inspect().waits == 0 {
+        thread::yield_now();
+    }
+    go.send(()).expect("the token endpoint waits");
+    assert_eq!(first.join().expect("no panic").as_deref(), Some("T2"));
+    assert_eq!(second.join().expect("no panic").as_deref(), Some("T2"));
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn st_09_a_401_without_a_challenge_is_a_refusal_too() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    let (log, api) = api(vec![answer(401, None), answer(200, None)]);
+    assert_eq!(call(&source(&script), get(), api).expect("an answer").status(), 200);
+    assert_eq!(seen(&log).len(), 2);
+}
+
+#[test]
+fn st_10_a_challenge_that_speaks_of_something_else_renews_nothing() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let (source, events) = listen(builder(&script));
+    for error in ["invalid_request", "insufficient_scope"] {
+        let (_, api) = api(vec![answer(401, Some(&format!("Bearer error=\"{error}\"")))]);
+        assert_eq!(call(&source, get(), api).expect("an answer").status(), 401);
+    }
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(seen(&events)[2..], ["refused Useless", "refused Useless"]);
+}
+
+#[test]
+fn st_12_a_token_endpoint_that_says_401_is_not_asked_again() {
+    let script = Script::new();
+    script.json(401, r#"{"error":"invalid_client"}"#);
+    let (log, api) = api(vec![]);
+    let error = call(&source(&script), get(), api).expect_err("an error");
+    assert!(matches!(&error, Error::Denied(denied) if denied.code() == Some("invalid_client")));
+    assert_eq!((seen(&log).len(), script.requests().len()), (0, 1));
+}
+
+#[test]
+fn st_18_d20_if_the_renewal_fails_the_caller_keeps_the_401() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let (source, events) = listen(builder(&script).retries(0));
+    script.json(503, "");
+    let (_, mut api) = api(vec![answer(401, Some("Bearer realm=\"the original\""))]);
+    let response = call(&source, get(), &mut api).expect("an answer");
+    assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"the original\"");
+    let events = seen(&events);
+    assert!(events.contains(&"answered Some(503) false".to_owned()), "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("refused RenewalFailed"));
+}
+
+#[test]
+fn st_19_a_401_on_one_question_leaves_the_other() {
+    let script = Script::new();
+    script.token("A1", 3600);
+    script.token("B1", 3600);
+    script.token("A2", 3600);
+    let cache = TokenCache::default();
+    let with_scope = |scope| {
+        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"), script.clone())
+            .clock(script.clock())
+            .cache(&cache)
+            .build()
+            .expect("a source")
+    };
+    let (a, b) = (with_scope("a"), with_scope("b"));
+    let (a1, b1) = (a.token().expect("a token"), b.token().expect("a token"));
+    assert_eq!(a.replacement(&a1, &answer(401, None)).expect("another").secret(), "A2");
+    assert_eq!(b.token().expect("a token").secret(), b1.secret());
+    assert_eq!(script.requests().len(), 3);
+}
+
+#[test]
+fn d12_the_very_same_token_again_is_not_replayed_nor_asked_for_at_once() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T1", 3600);
+    let (source, events) = listen(builder(&script));
+    for _ in 0..5 {
+        let (log, api) = api(vec![answer(401, INVALID_TOKEN)]);
+        assert_eq!(call(&source, get(), api).expect("an answer").status(), 401);
+        assert_eq!(seen(&log).len(), 1);
+    }
+    assert_eq!(script.requests().len(), 2);
+    let verdicts: Vec<_> = seen(&events).into_iter().filter(|event| event.starts_with("refused")).collect();
+    assert_eq!(verdicts[..2], ["refused SameToken", "refused Throttled"]);
+}
+
+#[test]
+fn an_api_that_refuses_everything_costs_one_renewal_in_ten_seconds() {
+    let script = Script::new();
+    for number in 0..100 {
+        script.token(&format!("T{number}"), 3600);
+    }
+    let source = source(&script);
+    for _ in 0..1000 {
+        let response = call(&source, get(), |_| answer(401, INVALID_TOKEN)).expect("an answer");
+        assert_eq!(response.status(), 401);
+        script.clock().advance(Duration::from_millis(100));
+    }
+    let requests = script.requests().len();
+    assert!((2..=1 + 1 + 10).contains(&requests), "{requests} token requests in about 100 s");
+}
+
+#[test]
+fn refusing_an_unknown_token_does_the_cached_one_no_harm() {
+    let (script, other) = (Script::new(), Script::new());
+    script.token("T1", 3600);
+    other.token("X", 3600);
+    let source = source(&script);
+    source.token().expect("a token");
+    let foreign = self::source(&other).token().expect("a token");
+    source.refused(&foreign);
+    assert_eq!(source.token().expect("a token").secret(), "T1");
+}

@@ -1,0 +1,89 @@
+use super::*;
+
+/// A token endpoint that answers when it is told to, and says when it was asked.
+fn stalled(script: &Script, token: &'static str) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (asked, is_asked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    script.answer(move |_, _| {
+        asked.send(()).expect("a listener");
+        may_go.recv().expect("a word");
+        Ok(Response::new(format!(r#"{{"access_token":"{token}","expires_in":3600}}"#).into_bytes()))
+    });
+    (is_asked, go)
+}
+
+#[test]
+fn a_waiter_with_little_time_is_back_by_then_and_the_leader_goes_on() {
+    let script = Script::new();
+    let (is_asked, go) = stalled(&script, "T1");
+    // The system's clock: the waiter's budget is real time.
+    let source =
+        TokenSource::builder(Credentials::new("id", "s"), question(), script.clone()).build().expect("a source");
+    let leader = {
+        let source = source.clone();
+        thread::spawn(move || source.token().expect("a token").secret().to_owned())
+    };
+    is_asked.recv().expect("the leader asks");
+    let error = source.token_within(Duration::from_millis(50)).expect_err("out of time");
+    assert!(matches!(&error, Error::Transport(failure) if failure.kind() == TransportErrorKind::Timeout));
+    go.send(()).expect("the token endpoint waits");
+    assert_eq!(leader.join().expect("no panic"), "T1");
+    assert_eq!(source.token().expect("a token").secret(), "T1");
+}
+
+#[test]
+fn a_leader_with_little_time_fails_alone() {
+    let script = Script::new();
+    let clock = script.clock();
+    script.answer(move |_, limits| {
+        assert_eq!(limits.timeout, Duration::from_millis(50));
+        clock.advance(limits.timeout);
+        Err(TransportError::new(TransportErrorKind::Timeout, "slow"))
+    });
+    script.token("T1", 60);
+    let source = source(&script);
+    source.token_within(Duration::from_millis(50)).expect_err("out of time");
+    assert_eq!(source.token().expect("not remembered as a failure").secret(), "T1");
+}
+
+#[test]
+fn one_stalled_question_does_not_delay_another() {
+    let script = Script::new();
+    let cache = TokenCache::default();
+    let with_scope = |scope| {
+        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"), script.clone())
+            .clock(script.clock())
+            .cache(&cache)
+            .build()
+            .expect("a source")
+    };
+    let (is_asked, go) = stalled(&script, "A");
+    let a = with_scope("a");
+    let stuck = thread::spawn(move || a.token().expect("a token").secret().to_owned());
+    is_asked.recv().expect("A is asked for");
+    script.token("B", 60);
+    assert_eq!(with_scope("b").token().expect("a token").secret(), "B");
+    go.send(()).expect("the token endpoint waits");
+    assert_eq!(stuck.join().expect("no panic"), "A");
+}
+
+#[test]
+fn one_elected_caller_renews_inside_the_window_and_nobody_else_waits() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    let source = source(&script);
+    source.token().expect("a token");
+    script.clock().advance(seconds(3300));
+    let (is_asked, go) = stalled(&script, "T2");
+    let elected = {
+        let source = source.clone();
+        thread::spawn(move || source.token().expect("a token").secret().to_owned())
+    };
+    is_asked.recv().expect("one caller renews");
+    for _ in 0..100 {
+        assert_eq!(source.token().expect("a token").secret(), "T1");
+    }
+    go.send(()).expect("the token endpoint waits");
+    assert_eq!(elected.join().expect("no panic"), "T2");
+    assert_eq!((source.inspect().waits, script.requests().len()), (0, 2));
+}
