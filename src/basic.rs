@@ -10,7 +10,7 @@ use crate::error::Error;
 /// How id and secret are encoded before they are joined by a colon for HTTP Basic.
 ///
 /// Of twelve authorization servers that were tried, seven do not undo the encoding that RFC 6749 asks for. If a secret
-/// with special characters is refused, try [`Minimal`](Self::Minimal), then [`Credentials::in_body`].
+/// with special characters is refused, try [`Minimal`](Self::Minimal), then [`Credentials::in_body`](crate::Credentials::in_body).
 ///
 /// ```
 /// use client_credentials::{BasicEncoding, Credentials};

@@ -300,7 +300,7 @@ impl TokenRequest {
 
     /// A further header of the token request, such as an API key or `User-Agent`. Its value never shows in `Debug`.
     ///
-    /// `Authorization` is for grants that need their own scheme there, with [`Credentials::none`].
+    /// `Authorization` is for grants that need their own scheme there, with [`Credentials::none`](crate::Credentials::none).
     ///
     /// # Errors
     ///
