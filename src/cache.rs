@@ -47,7 +47,7 @@ impl CacheKey {
     pub fn new(request: &TokenRequest, credentials: &Credentials) -> Result<Self, Error> {
         let request = request.canonical();
         let (authentication, instance) = credentials.identity()?;
-        let http = request.encode_with(authentication)?;
+        let http = request.encode_with(&authentication)?;
         let mut headers: Vec<(&str, &[u8])> =
             http.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         headers.sort_unstable();

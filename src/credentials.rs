@@ -220,7 +220,7 @@ impl fmt::Debug for Credentials {
 
 /// How one request is authenticated.
 pub(crate) enum Authentication {
-    Basic(HeaderValue),
+    Basic { header: HeaderValue, secret: Secret },
     Body { client_id: String, secret: Secret },
     ClientId(String),
     Nothing,
@@ -255,7 +255,9 @@ fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication
         }
     }
     match sent {
-        Sent::Basic(encoding) => Ok(Authentication::Basic(basic::header(client_id, secret.secret(), encoding)?)),
+        Sent::Basic(encoding) => {
+            Ok(Authentication::Basic { header: basic::header(client_id, secret.secret(), encoding)?, secret })
+        }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
     }
 }
@@ -266,7 +268,7 @@ mod tests {
 
     fn basic_header(credentials: &Credentials) -> HeaderValue {
         match credentials.authenticate().expect("good credentials") {
-            Authentication::Basic(value) => value,
+            Authentication::Basic { header, .. } => header,
             _ => panic!("not Basic"),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
 ///
-/// The fields are kept as they came; `Display` escapes control characters.
+/// The fields are kept as they came, but for secrets of the request that the server repeated; `Display` escapes control
+/// characters.
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -66,6 +67,17 @@ impl Denied {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// A server may repeat what it was sent; none of these texts may come back through it.
+    pub(crate) fn hide<S: AsRef<str>>(&mut self, secrets: &[S]) {
+        for text in [&mut self.code, &mut self.description, &mut self.uri, &mut self.excerpt].into_iter().flatten() {
+            for secret in secrets {
+                if text.contains(secret.as_ref()) {
+                    *text = text.replace(secret.as_ref(), "[redacted]");
+                }
+            }
+        }
     }
 
     fn remedy(&self) -> Option<&'static str> {

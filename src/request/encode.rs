@@ -2,6 +2,7 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
+use zeroize::Zeroizing;
 
 use crate::credentials::{Authentication, Credentials};
 use crate::error::Error;
@@ -17,17 +18,17 @@ impl TokenRequest {
     ///
     /// See the example of [`TokenRequest`].
     pub fn encode(&self, credentials: &Credentials) -> Result<http::Request<Vec<u8>>, Error> {
-        self.encode_with(credentials.authenticate()?)
+        self.encode_with(&credentials.authenticate()?)
     }
 
-    pub(crate) fn encode_with(&self, authentication: Authentication) -> Result<http::Request<Vec<u8>>, Error> {
-        self.check_one_method(&authentication)?;
+    pub(crate) fn encode_with(&self, authentication: &Authentication) -> Result<http::Request<Vec<u8>>, Error> {
+        self.check_one_method(authentication)?;
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let scope = self.scopes.join(" ");
         let mut pairs = self.pairs(&scope);
-        match &authentication {
-            Authentication::Basic(value) => drop(headers.insert(AUTHORIZATION, value.clone())),
+        match authentication {
+            Authentication::Basic { header, .. } => drop(headers.insert(AUTHORIZATION, header.clone())),
             Authentication::Body { client_id, secret } => {
                 pairs.extend([("client_id", client_id.as_str()), ("client_secret", secret.secret())]);
             }
@@ -46,6 +47,35 @@ impl TokenRequest {
         Ok(request)
     }
 
+    /// Every text that a server could only have from this request and must not be printed: the client secret, the
+    /// Basic value, an `Authorization` header, long parameter values such as an assertion; as they are and as they
+    /// look when encoded. A secret shorter than a word cannot be told from one, and is left alone.
+    pub(crate) fn secrets(&self, authentication: &Authentication) -> Vec<Zeroizing<String>> {
+        const WORD: usize = 8;
+        const LONG: usize = 16;
+        let mut raw: Vec<&str> = Vec::new();
+        match authentication {
+            Authentication::Basic { header, secret } => {
+                raw.push(secret.secret());
+                raw.extend(header.to_str().ok().and_then(|value| value.strip_prefix("Basic ")));
+            }
+            Authentication::Body { secret, .. } => raw.push(secret.secret()),
+            Authentication::ClientId(_) | Authentication::Nothing => {}
+        }
+        raw.extend(self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split(' ').next_back()));
+        raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
+        let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(2 * raw.len());
+        for text in raw.into_iter().filter(|text| text.len() >= WORD) {
+            secrets.push(Zeroizing::new(text.to_owned()));
+            let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            if encoded != text {
+                secrets.push(Zeroizing::new(encoded.replace('+', "%20")));
+                secrets.push(Zeroizing::new(encoded));
+            }
+        }
+        secrets
+    }
+
     /// An empty `scope` is left out (RFC 6749 section 3.2).
     fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
         let mut pairs = vec![("grant_type", self.grant_type.as_str())];
@@ -60,7 +90,7 @@ impl TokenRequest {
     fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
         let own_header = self.headers.contains_key(AUTHORIZATION);
         match authentication {
-            Authentication::Basic(_) | Authentication::Body { .. } if own_header => Err(Error::configuration(
+            Authentication::Basic { .. } | Authentication::Body { .. } if own_header => Err(Error::configuration(
                 "header \"authorization\": the client secret is sent already, and a request may not use two methods \
                  (RFC 6749 section 2.3); use Credentials::none",
             )),

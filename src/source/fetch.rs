@@ -141,7 +141,8 @@ impl TokenSource {
     }
 
     fn attempt(&self, reason: Reason, retry: u32, deadline: Deadline) -> Result<AccessToken, Error> {
-        let request = self.0.request.encode(&self.0.credentials)?;
+        let authentication = self.0.credentials.authenticate()?;
+        let request = self.0.request.encode_with(&authentication)?;
         self.tell(EventKind::Requested { reason, retry });
         let sent_at = self.0.clock.now();
         let limits = Limits {
@@ -164,6 +165,12 @@ impl TokenSource {
             }
             Err(error) => Err(error.into_error(self.0.request.endpoint_host())),
         };
+        let result = result.map_err(|mut error| {
+            if let Error::Denied(denied) = &mut error {
+                denied.hide(&self.0.request.secrets(&authentication));
+            }
+            error
+        });
         let duration = self.0.clock.now().since(&sent_at);
         self.tell(EventKind::Answered { duration, status, error: result.as_ref().err() });
         result

@@ -20,7 +20,7 @@ use crate::moment::Moment;
 use crate::source::TokenSource;
 use crate::token::AccessToken;
 use crate::ureq::probe::Probe;
-use crate::ureq::transport::IsTokenRequest;
+use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 
 /// The middleware of [`TokenSource::middleware`]. Cheap to clone.
 ///
@@ -50,13 +50,15 @@ pub struct Middleware(Arc<Inner>);
 
 struct Inner {
     source: TokenSource,
+    /// The calling agent is ours, so a proxy it has comes from the environment.
+    own_agent: bool,
     replays: Agent,
     probe: Probe,
 }
 
 impl Middleware {
-    pub(super) fn new(source: TokenSource) -> Self {
-        Self(Arc::new(Inner { source, replays: Agent::new_with_defaults(), probe: Probe::new() }))
+    pub(super) fn new(source: TokenSource, own_agent: bool) -> Self {
+        Self(Arc::new(Inner { source, own_agent, replays: Agent::new_with_defaults(), probe: Probe::new() }))
     }
 }
 
@@ -143,6 +145,8 @@ impl Call<'_> {
                 .http_status_as_error(false)
                 .save_redirect_history(true)
                 .redirect_auth_headers(RedirectAuthHeaders::Never);
+            let direct = self.inner.own_agent && is_plain_loopback(&parts.uri);
+            let config = if direct { config.proxy(None) } else { config };
             match self.global_left() {
                 Some(left) => config.timeout_global(Some(left)).build(),
                 None => config.build(),

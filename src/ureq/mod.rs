@@ -31,7 +31,8 @@ impl TokenSource {
     }
 
     /// An ordinary agent with ureq's defaults: every request for an allowed origin carries a valid token, every other
-    /// request is left alone. For an agent with settings of your own: [`middleware`](Self::middleware).
+    /// request is left alone. A proxy that the environment names is used, but never for plain http to this machine. For
+    /// an agent with settings of your own: [`middleware`](Self::middleware).
     ///
     /// ```no_run
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
@@ -42,7 +43,7 @@ impl TokenSource {
     /// ```
     #[must_use]
     pub fn agent(&self) -> ::ureq::Agent {
-        ::ureq::Agent::config_builder().middleware(self.middleware()).build().new_agent()
+        ::ureq::Agent::config_builder().middleware(Middleware::new(self.clone(), true)).build().new_agent()
     }
 
     /// The same for your own agent. Register it last: middleware after it is not run for the replay.
@@ -60,6 +61,6 @@ impl TokenSource {
     /// ```
     #[must_use]
     pub fn middleware(&self) -> Middleware {
-        Middleware::new(self.clone())
+        Middleware::new(self.clone(), false)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ::ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
+use crate::audience;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::transport::{Limits, Transport};
 
@@ -29,25 +30,27 @@ use crate::transport::{Limits, Transport};
 #[derive(Clone)]
 pub struct UreqTransport {
     agent: Agent,
+    /// The agent is ours, so a proxy it has comes from the environment.
+    own: bool,
 }
 
 impl UreqTransport {
     /// With an agent of its own and ureq's defaults: Mozilla's root certificates, a proxy if the environment names
-    /// one.
+    /// one (but never for plain http to this machine, which would show the secret to the proxy).
     ///
     /// ```
     /// let transport = client_credentials::UreqTransport::new();
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::with_agent(Agent::new_with_defaults())
+        Self { own: true, ..Self::with_agent(Agent::new_with_defaults()) }
     }
 
     /// With your agent and its settings. Its own timeouts count where they are shorter. See the example of
     /// [`UreqTransport`].
     #[must_use]
     pub fn with_agent(agent: Agent) -> Self {
-        Self { agent }
+        Self { agent, own: false }
     }
 }
 
@@ -78,9 +81,10 @@ impl Transport for UreqTransport {
         let mut request = http::Request::from_parts(parts, body.as_slice());
         request.extensions_mut().insert(IsTokenRequest);
         let own = self.agent.config().timeouts();
-        let request = self
-            .agent
-            .configure_request(request)
+        let direct = self.own && is_plain_loopback(request.uri());
+        let config = self.agent.configure_request(request);
+        let config = if direct { config.proxy(None) } else { config };
+        let request = config
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -98,6 +102,11 @@ impl Transport for UreqTransport {
         }
         Ok(http::Response::from_parts(parts, read))
     }
+}
+
+/// Plain http is allowed to this machine because nobody is on the way there; with a proxy, somebody is.
+pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
+    uri.scheme_str() == Some("http") && uri.host().is_some_and(audience::is_loopback)
 }
 
 fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {

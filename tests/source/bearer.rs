@@ -43,3 +43,35 @@ fn br_10_nothing_that_can_be_printed_shows_a_secret() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn a_server_that_repeats_the_secret_does_not_make_it_show() {
+    let basic = "aWQ6cyUyRmMlMkJyJTNEZXQ=";
+    for credentials in [Credentials::new("id", "s/c+r=et"), Credentials::new("id", "s/c+r=et").in_body()] {
+        for status in [400, 500, 200] {
+            let script = Script::new();
+            let body = serde_json::json!({
+                "error": "bad s/c+r=et",
+                "error_description": format!("got s/c+r=et, s%2Fc%2Br%3Det, Basic {basic}, a-long-assertion-value"),
+                "error_uri": "https://auth.example.com/?s=s%2Fc%2Br%3Det",
+            });
+            script.json(status, &body.to_string());
+            script.json(status, "client_secret=s%2Fc%2Br%3Det s/c+r=et");
+            let request = question().parameter("assertion", "a-long-assertion-value").expect("a parameter");
+            let source = TokenSource::builder(credentials.clone(), request, script.clone())
+                .clock(script.clock())
+                .retries(0)
+                .build()
+                .expect("a source");
+            for _ in 0..2 {
+                let error = source.token().expect_err("an error");
+                let shown = format!("{error} {error:?}");
+                for secret in ["s/c+r=et", "s%2Fc%2Br%3Det", "a-long-assertion-value"] {
+                    assert!(!shown.contains(secret), "{shown}");
+                }
+                assert!(!shown.contains(basic) || script.requests()[0].headers().get("authorization").is_none());
+                script.clock().advance(seconds(10));
+            }
+        }
+    }
+}
