@@ -1,93 +1,19 @@
-//! For tests of programs that use this crate: a token endpoint that answers by a script, and a clock set by hand.
-//! Feature `test-util`. Imports `error`, `moment`, `source`, `transport`.
-//!
-//! ```
-//! use client_credentials::test_util::Script;
-//! use client_credentials::{Credentials, TokenRequest, TokenSource};
-//! use std::time::Duration;
-//!
-//! let script = Script::new();
-//! script.token("first", 3600);
-//! script.token("second", 3600);
-//! let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-//! let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone())
-//!     .clock(script.clock())
-//!     .build()?;
-//!
-//! assert_eq!(source.token()?.secret(), "first");
-//! script.clock().advance(Duration::from_secs(3600));
-//! assert_eq!(source.token()?.secret(), "second");
-//! assert_eq!(script.requests().len(), 2);
-//! # Ok::<_, client_credentials::Error>(())
-//! ```
+//! A token endpoint that answers by a script.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
 
+use super::{ManualClock, lock};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::moment::Moment;
-use crate::source::clock::{Clock, SystemClock};
 use crate::transport::{Limits, Transport};
-
-/// A clock that moves only when it is told to, or slept on. Clones are the same clock.
-///
-/// See the example of the [module](self).
-#[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Moment>>);
-
-impl ManualClock {
-    /// A clock that shows the present.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(SystemClock.now())))
-    }
-
-    /// Time passes.
-    pub fn advance(&self, by: Duration) {
-        let mut now = lock(&self.0);
-        *now = now.later(by);
-    }
-
-    /// The machine is suspended: the wall clock moves on, the monotonic one stands still.
-    pub fn suspend(&self, for_: Duration) {
-        lock(&self.0).wall += for_;
-    }
-
-    /// Somebody sets the wall clock.
-    pub fn set_wall(&self, wall: SystemTime) {
-        lock(&self.0).wall = wall;
-    }
-
-    /// Time passes on the monotonic clock only.
-    pub fn advance_monotonic(&self, by: Duration) {
-        lock(&self.0).monotonic += by;
-    }
-}
-
-impl Default for ManualClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Moment {
-        *lock(&self.0)
-    }
-
-    fn sleep(&self, pause: Duration) {
-        self.advance(pause);
-    }
-}
 
 type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
 
 /// A token endpoint that answers by a script, one line per request, and writes down what it was asked. Without a line
 /// left it answers as if it could not be reached. Clones are the same script.
 ///
-/// See the example of the [module](self).
+/// See the example of the [module](super).
 #[derive(Clone)]
 pub struct Script(Arc<ScriptInner>);
 
@@ -175,8 +101,4 @@ impl fmt::Debug for Script {
 
 fn nobody() -> TransportError {
     TransportError::new(TransportErrorKind::Connect, "the script has no answer left")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
