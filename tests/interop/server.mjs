@@ -20,10 +20,15 @@ const RESOURCES = [
   // Any scope but `read` is left out of the grant, without an error.
   { uri: 'https://api.example/read-only', scope: 'read', ttl: 300 },
   { uri: 'https://api.example/three-seconds', scope: 'read write', ttl: 3 },
-  // Expiry counts in whole seconds: such a token lives from 0 to 1 second.
   { uri: 'https://api.example/one-second', scope: 'read write', ttl: 1 },
 ];
 const DEFAULT_RESOURCE = RESOURCES[0].uri;
+
+// The provider rounds the moment of expiry down to a whole second, so a token
+// announced for 1 second would live from 0 to 1 second, and no client could know
+// when it ends. This much tolerance, which real APIs have too, makes it live from
+// 1 to 2: never less than announced.
+const TOLERANCE_SECONDS = 1;
 
 const PRINTABLE_ASCII = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 0x20 + i));
 
@@ -33,6 +38,14 @@ const post = (id, secret) => ({ id, secret, method: 'client_secret_post' });
 const CLIENTS = [
   basic('basic', 'basic-secret'),
   post('post', 'post-secret'),
+  // Token requests are counted per client, so a test that looks at the count has
+  // a client of its own.
+  basic('admin', 'admin-secret'),
+  basic('caching', 'caching-secret'),
+  basic('expiry', 'expiry-secret'),
+  basic('revoked-get', 'revoked-get-secret'),
+  basic('revoked-post', 'revoked-post-secret'),
+  basic('wrong-secret', 'wrong-secret-secret'),
   basic('id:with:colons', 'se:cr:et'),
   basic('id with space', ' secret with space '),
   // Decoding one time too many turns `%41` into `A`.
@@ -51,8 +64,11 @@ const CLIENTS = [
 // How the API authenticates to the introspection endpoint; it gets no tokens.
 const API_CLIENT = basic('items-api', randomBytes(32).toString('hex'));
 
-const noStats = () => ({ token_requests: {}, api_requests: 0, api_unauthorized: 0 });
-let stats = noStats();
+// Token requests per client, and answers of the API per request line and status. A
+// test marks its request lines with a query of its own.
+const stats = { token_requests: {}, api: {} };
+
+const count = (counts, key) => { counts[key] = (counts[key] ?? 0) + 1; };
 
 const records = new Map();
 
@@ -60,7 +76,9 @@ const records = new Map();
 // thousand tokens.
 const store = (model) => ({
   find: async (id) => records.get(`${model}:${id}`),
-  upsert: async (id, payload) => { records.set(`${model}:${id}`, payload); },
+  upsert: async (id, payload) => {
+    records.set(`${model}:${id}`, { ...payload, exp: payload.exp + TOLERANCE_SECONDS });
+  },
   destroy: async (id) => { records.delete(`${model}:${id}`); },
 });
 
@@ -130,8 +148,11 @@ function createProvider(issuer) {
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.oidc?.route === 'token') {
-      const id = ctx.oidc.client?.clientId ?? '(unknown)';
-      stats.token_requests[id] = (stats.token_requests[id] ?? 0) + 1;
+      count(stats.token_requests, ctx.oidc.client?.clientId ?? '(unknown)');
+      if (ctx.status === 200) {
+        // A member that RFC 6749 does not know, as many servers have some.
+        ctx.body.issuer = issuer;
+      }
     }
   });
   provider.on('server_error', (_ctx, err) => console.error(err));
@@ -163,24 +184,16 @@ async function answer(request, body, introspectionEndpoint) {
   if (route === 'GET /stats') {
     return [200, stats];
   }
-  if (route === 'POST /stats/reset') {
-    stats = noStats();
-    return [200, stats];
-  }
-
-  stats.api_requests += 1;
   if (!['GET /items', 'POST /items', 'GET /admin'].includes(route)) {
     return [404, { error: 'not_found' }];
   }
 
   const token = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (!token) {
-    stats.api_unauthorized += 1;
     return [401, { error: 'unauthorized' }, challenge()];
   }
   const info = await introspect(introspectionEndpoint, token);
   if (!info.active) {
-    stats.api_unauthorized += 1;
     return [401, { error: 'invalid_token' }, challenge('invalid_token', 'the token is not active')];
   }
   if (route === 'GET /admin') {
@@ -211,6 +224,10 @@ function createApi(introspectionEndpoint) {
       // could otherwise see a reset connection in place of the answer.
       const body = Buffer.concat(await request.toArray());
       [status, json, headers] = await answer(request, body, introspectionEndpoint);
+      if (json !== stats) {
+        const line = (stats.api[`${request.method} ${request.url}`] ??= {});
+        count(line, status);
+      }
     } catch (err) {
       console.error(err);
       [status, json] = [500, { error: 'server_error' }];
