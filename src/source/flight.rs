@@ -4,9 +4,18 @@
 //! The lock is held for a look or a note, never while a token request is under way. A leader that panics lands its
 //! flight as abandoned on the way out, so nobody waits for the dead.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(loom))]
+use std::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
 use std::thread::{self, ThreadId};
 use std::time::Duration;
+
+// The model checker takes the place of the lock, the bell and the threads (see `model`, at the end).
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(loom)]
+use loom::thread::{self, ThreadId};
 
 use crate::error::Error;
 use crate::event::Reason;
@@ -105,5 +114,128 @@ impl Flight {
     /// Nothing that runs under the lock can leave it half done, so a poisoned lock is as good as a whole one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every interleaving of a few callers, by model checking:
+/// `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
+///
+/// loom knows no timeouts, so a caller that nobody wakes is a deadlock here, and fails the test.
+#[cfg(all(test, loom))]
+mod model {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use loom::thread;
+
+    use crate::credentials::Credentials;
+    use crate::error::{Error, TransportError, TransportErrorKind};
+    use crate::request::TokenRequest;
+    use crate::source::TokenSource;
+    use crate::test_util::ManualClock;
+    use crate::transport::Limits;
+
+    /// A source whose token endpoint answers `T1`, `T2`, ... unless `misbehave` says something about that number.
+    fn source(
+        misbehave: impl Fn(usize) -> Option<TransportError> + Send + Sync + 'static,
+    ) -> (TokenSource, Arc<AtomicUsize>, ManualClock) {
+        let (asked, clock) = (Arc::new(AtomicUsize::new(0)), ManualClock::new());
+        let counter = Arc::clone(&asked);
+        let transport = move |_: http::Request<Vec<u8>>, _: &Limits| {
+            let number = counter.fetch_add(1, SeqCst) + 1;
+            thread::yield_now();
+            match misbehave(number) {
+                Some(error) => Err(error),
+                None => Ok(http::Response::new(format!(r#"{{"access_token":"T{number}","expires_in":3600}}"#).into())),
+            }
+        };
+        let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
+        let source =
+            TokenSource::builder(Credentials::new("id", "s"), request.audience("https://api.example.com"), transport)
+                .clock(clock.clone())
+                .retries(0)
+                .build()
+                .expect("a source");
+        (source, asked, clock)
+    }
+
+    fn spawn<T: 'static>(source: &TokenSource, work: impl FnOnce(TokenSource) -> T + 'static) -> thread::JoinHandle<T> {
+        let source = source.clone();
+        thread::spawn(move || work(source))
+    }
+
+    fn get(source: TokenSource) -> String {
+        source.token().expect("a token").secret().to_owned()
+    }
+
+    #[test]
+    fn an_empty_cache_is_filled_once_and_everybody_is_woken() {
+        loom::model(|| {
+            let (source, asked, _) = source(|_| None);
+            let others = [spawn(&source, get), spawn(&source, get)];
+            assert_eq!(get(source), "T1");
+            for other in others {
+                assert_eq!(other.join().expect("no panic"), "T1");
+            }
+            assert_eq!(asked.load(SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn a_failure_reaches_everybody_and_is_not_asked_for_again() {
+        loom::model(|| {
+            let fail = |_| Some(TransportError::new(TransportErrorKind::Connect, "refused"));
+            let (source, asked, _) = source(fail);
+            let other = spawn(&source, |source| source.token().is_err());
+            assert!(matches!(source.token(), Err(Error::Transport(_))));
+            assert!(other.join().expect("no panic"));
+            assert_eq!(asked.load(SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn no_refused_token_is_handed_out_again_and_one_renewal_serves_all_who_were_refused() {
+        loom::model(|| {
+            let (source, asked, _) = source(|_| None);
+            let old = source.token().expect("a token");
+            let refused = old.clone();
+            let other = spawn(&source, move |source| {
+                source.refused(&refused);
+                get(source)
+            });
+            source.refused(&old);
+            assert_eq!(get(source.clone()), "T2");
+            assert_eq!(other.join().expect("no panic"), "T2");
+            assert_eq!(get(source), "T2");
+            assert_eq!(asked.load(SeqCst), 2);
+        });
+    }
+
+    #[test]
+    fn a_reader_with_a_valid_token_neither_waits_nor_fetches_while_another_renews() {
+        loom::model(|| {
+            let (source, asked, clock) = source(|_| None);
+            source.token().expect("a token");
+            clock.advance(Duration::from_secs(3300));
+            let other = spawn(&source, get);
+            let tokens = [get(source.clone()), other.join().expect("no panic")];
+            assert!(tokens.contains(&"T2".to_owned()), "{tokens:?}");
+            assert_eq!(source.inspect().waits, 0);
+            assert_eq!(asked.load(SeqCst), 2);
+        });
+    }
+
+    #[test]
+    fn a_panicking_leader_leaves_the_others_a_way() {
+        loom::model(|| {
+            let (source, asked, _) = source(|number| if number == 1 { panic!("the user's transport") } else { None });
+            let get = |source: TokenSource| catch_unwind(AssertUnwindSafe(|| get(source))).ok();
+            let other = spawn(&source, get);
+            let tokens = [get(source), other.join().expect("caught")];
+            assert_eq!(tokens.iter().flatten().count(), 1, "{tokens:?}");
+            assert_eq!(asked.load(SeqCst), 2);
+        });
     }
 }
