@@ -96,3 +96,140 @@ fn the_cache_is_bounded_and_the_least_recently_asked_question_goes_first() {
     assert_eq!([ask("a"), ask("b"), ask("a"), ask("c"), ask("a"), ask("b")], ["T0", "T1", "T0", "T2", "T0", "T3"]);
     assert_eq!(cache.len(), 2);
 }
+
+/// A question as the setter calls that made it, and what makes two of them the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Question {
+    id: usize,
+    secret: usize,
+    in_body: bool,
+    endpoint: usize,
+    scopes: std::collections::BTreeSet<usize>,
+    resources: std::collections::BTreeSet<usize>,
+    audience: Option<usize>,
+    parameters: std::collections::BTreeMap<usize, usize>,
+    headers: std::collections::BTreeMap<usize, usize>,
+    json: bool,
+}
+
+const WORDS: [&str; 4] = ["a", "ab", "b", "a&scope=b"];
+const SCOPES: [&str; 4] = ["a", "ab", "b", "a&b"];
+
+impl Question {
+    fn random(next: &mut impl FnMut(usize) -> usize) -> Self {
+        Self {
+            id: next(2),
+            secret: next(2),
+            in_body: next(4) == 0,
+            endpoint: next(2),
+            scopes: (0..next(3)).map(|_| next(4)).collect(),
+            resources: (0..next(3)).map(|_| next(2)).collect(),
+            audience: Some(next(3)).filter(|n| *n < 2),
+            parameters: (0..next(3)).map(|_| (next(2), next(2))).collect(),
+            headers: (0..next(2)).map(|_| (next(2), next(2))).collect(),
+            json: next(4) == 0,
+        }
+    }
+
+    /// `order`: whether sets are handed over forwards or backwards.
+    fn key(&self, order: bool) -> client_credentials::CacheKey {
+        let turned = |values: Vec<usize>| if order { values } else { values.into_iter().rev().collect() };
+        let endpoint = ["https://auth.example.com/t", "https://auth.example.com/t?a=b"][self.endpoint];
+        let mut request = TokenRequest::new(endpoint).expect("a request");
+        for scope in turned(self.scopes.iter().copied().collect()) {
+            request = request.scope(SCOPES[scope]).expect("a scope");
+        }
+        for resource in turned(self.resources.iter().copied().collect()) {
+            request = request.resource(["urn:a", "urn:b"][resource]).expect("a resource");
+        }
+        if let Some(audience) = self.audience {
+            request = request.audience(WORDS[audience]);
+        }
+        for name in turned(self.parameters.keys().copied().collect()) {
+            request = request.parameter(WORDS[name], WORDS[self.parameters[&name]]).expect("a parameter");
+        }
+        for name in turned(self.headers.keys().copied().collect()) {
+            request = request.header(["x-a", "x-ab"][name], WORDS[self.headers[&name]]).expect("a header");
+        }
+        if self.json {
+            request = request.body_format(client_credentials::BodyFormat::Json);
+        }
+        let credentials = Credentials::new(WORDS[self.id], WORDS[self.secret]);
+        let credentials = if self.in_body { credentials.in_body() } else { credentials };
+        client_credentials::CacheKey::new(&request, &credentials).expect("a key")
+    }
+}
+
+#[test]
+fn keys_are_equal_if_and_only_if_questions_are() {
+    let mut dice = Dice(0x2545_F491_4F6C_DD1D);
+    let mut next = |limit: usize| usize::try_from(dice.below(limit as u64)).expect("small");
+    let mut equal = 0;
+    for _ in 0..5_000 {
+        let one = Question::random(&mut next);
+        // Now and then the same question, now and then one that differs in one place.
+        let mut two = if next(2) == 0 { Question::random(&mut next) } else { one.clone() };
+        match next(8) {
+            0 => two.secret = 1 - two.secret,
+            1 => two.scopes = (0..next(3)).map(|_| next(4)).collect(),
+            2 => two.audience = None,
+            3 => two.json = !two.json,
+            _ => {}
+        }
+        assert_eq!(one.key(true) == two.key(false), one == two, "{one:?} {two:?}");
+        equal += usize::from(one == two);
+    }
+    assert!(equal > 500, "{equal} pairs were equal");
+}
+
+#[test]
+fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads_never_do() {
+    // Whoever asks gets a token that spells the question out, so that a wrong one shows.
+    let transport = |request: Request<Vec<u8>>, _: &client_credentials::Limits| {
+        let header = |name| request.headers().get(name).map_or("-", |value| value.to_str().expect("ASCII"));
+        let asked = format!(
+            "{}|{}|{}|{}",
+            request.uri(),
+            header("authorization").replace(' ', "_"),
+            header("x-tenant"),
+            String::from_utf8_lossy(request.body())
+        );
+        let body = serde_json::json!({ "access_token": asked, "expires_in": 3600 });
+        Ok(Response::new(body.to_string().into_bytes()))
+    };
+    let cache = TokenCache::default();
+    let build = |id: &str, secret: &str, scope: &str, tenant: Option<&str>, header: &str| {
+        let mut request = question().scope(scope).expect("a scope").header("x-tenant", header).expect("a header");
+        if let Some(tenant) = tenant {
+            request = request.parameter("tenant", tenant).expect("a parameter");
+        }
+        TokenSource::builder(Credentials::new(id, secret), request, transport).cache(&cache).build().expect("a source")
+    };
+    let questions: Vec<TokenSource> = [
+        build("one", "s", "read", None, "x"),
+        build("two", "s", "read", None, "x"),
+        build("one", "rotated", "read", None, "x"),
+        build("one", "s", "read write", None, "x"),
+        build("one", "s", "read", Some("a"), "x"),
+        build("one", "s", "read", Some("b"), "x"),
+        build("one", "s", "read", None, "y"),
+    ]
+    .into();
+    let same = build("one", "s", "write read", None, "x");
+    assert_eq!(same.token().expect("a token").secret(), questions[3].token().expect("a token").secret());
+    let expected: Vec<String> =
+        questions.iter().map(|source| source.token().expect("a token").secret().to_owned()).collect();
+    let distinct: std::collections::BTreeSet<_> = expected.iter().collect();
+    assert_eq!((distinct.len(), cache.len()), (7, 7));
+    thread::scope(|scope| {
+        for number in 0..16 {
+            let (questions, expected) = (&questions, &expected);
+            scope.spawn(move || {
+                for round in 0..6_250 {
+                    let which = (round * 7 + number) % questions.len();
+                    assert_eq!(questions[which].token().expect("a token").secret(), expected[which]);
+                }
+            });
+        }
+    });
+}

@@ -2,11 +2,14 @@
 //! a clock set by hand, no network, no sleeping.
 
 mod bearer;
+mod clocks;
 mod configuration;
 mod expiry;
 mod failure;
+mod herd;
 mod identity;
 mod observation;
+mod outage;
 mod refusal;
 mod waiting;
 
@@ -73,6 +76,18 @@ fn answer(status: u16, challenge: Option<&str>) -> Response<&'static str> {
         builder = builder.header("www-authenticate", challenge);
     }
     builder.body("").expect("a response")
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
 }
 
 const INVALID_TOKEN: Option<&str> = Some("Bearer error=\"invalid_token\"");
