@@ -47,8 +47,8 @@ struct Failure {
 
 /// What a caller is to do.
 pub(crate) enum Next {
-    /// Take this token.
-    Use(AccessToken),
+    /// Take this token; the answer holds for this long, unless a flight lands or the token is refused.
+    Use { token: AccessToken, holds: Duration },
     /// Fetch one, after this pause, and [`land`](Slot::land) it. `good` is a token that would still do.
     Lead { after: Duration, reason: Reason, good: Option<Good> },
     /// Wait for this flight. `good` is a token that would still do.
@@ -100,29 +100,35 @@ impl Slot {
     }
 
     pub(crate) fn next(&self, now: Moment, forced: bool) -> Next {
-        let (good, stale) = match &self.held {
+        let (good, until_stale) = match &self.held {
             Some(held) => {
                 let age = now.since(&held.token.sent_at());
                 if age < held.schedule.renew && !forced {
-                    return Next::Use(held.token.clone());
+                    return Next::Use { token: held.token.clone(), holds: held.schedule.renew - age };
                 }
                 let left = held.schedule.dead.saturating_sub(age);
                 let good = (!left.is_zero()).then(|| Good { token: held.token.clone(), left });
-                (good, age >= held.schedule.stale)
+                (good, held.schedule.stale.saturating_sub(age))
             }
-            None => (None, true),
+            None => (None, Duration::ZERO),
         };
         if let Some(flight) = self.flight {
             return match good {
-                Some(good) if !stale && !forced => Next::Use(good.token),
+                Some(good) if !until_stale.is_zero() && !forced => Next::Use { token: good.token, holds: until_stale },
                 good => Next::Follow { flight, good },
             };
         }
-        let failing = self.failure.as_ref().filter(|failure| now.since(&failure.at) < failure.pause);
+        let failing = self.failure.as_ref().and_then(|failure| {
+            let left = failure.pause.saturating_sub(now.since(&failure.at));
+            (!left.is_zero()).then_some((&failure.error, left))
+        });
         let after = self.fetched_at.map_or(Duration::ZERO, |at| FETCH_SPACING.saturating_sub(now.since(&at)));
+        let pause = failing.map_or(after, |(_, left)| left.max(after));
         match (good, failing) {
-            (Some(good), failing) if !forced && (failing.is_some() || !after.is_zero()) => Next::Use(good.token),
-            (_, Some(failure)) => Next::Fail(failure.error.clone()),
+            (Some(good), _) if !forced && !pause.is_zero() => {
+                Next::Use { holds: pause.min(good.left), token: good.token }
+            }
+            (_, Some((error, _))) => Next::Fail(error.clone()),
             (good, None) => {
                 let reason = match self.held {
                     _ if forced => Reason::Forced,

@@ -35,9 +35,13 @@ pub struct AccessToken(Arc<Parts>);
 struct Parts {
     header: HeaderValue,
     expires_in: Option<Duration>,
+    sent_at: Moment,
+    more: Arc<More>,
+}
+
+struct More {
     scope: Option<Vec<String>>,
     members: Map<String, Value>,
-    sent_at: Moment,
 }
 
 /// The one scheme this crate sends (RFC 6750 section 2.1), whatever spelling the server used.
@@ -56,12 +60,14 @@ impl AccessToken {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let mut bytes = Vec::with_capacity(SCHEME.len() + token.len());
-        bytes.extend_from_slice(SCHEME.as_bytes());
-        bytes.extend_from_slice(token.as_bytes());
-        let mut header = HeaderValue::try_from(bytes).expect("visible ASCII is a header value");
-        header.set_sensitive(true);
-        Some(Self(Arc::new(Parts { header, expires_in, scope, members, sent_at })))
+        let header = sensitive([SCHEME.as_bytes(), token.as_bytes()].concat());
+        Some(Self(Arc::new(Parts { header, expires_in, sent_at, more: Arc::new(More { scope, members }) })))
+    }
+
+    /// The same token in memory of its own: whoever clones it counts alone.
+    pub(crate) fn detached(&self) -> Self {
+        let header = sensitive(self.0.header.as_bytes().to_vec());
+        Self(Arc::new(Parts { header, more: Arc::clone(&self.0.more), ..*self.0 }))
     }
 
     /// The token itself. Do not log it. See the example of [`AccessToken`].
@@ -97,14 +103,14 @@ impl AccessToken {
     /// ```
     #[must_use]
     pub fn scope(&self) -> Option<&[String]> {
-        self.0.scope.as_deref()
+        self.0.more.scope.as_deref()
     }
 
     /// A member of the answer that the RFC does not know, such as `instance_url` of Salesforce.
     /// `refresh_token` is dropped (RFC 6749 section 4.4.3). See the example of [`AccessToken`].
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Value> {
-        self.0.members.get(name)
+        self.0.more.members.get(name)
     }
 
     /// The moment before the request for this token was sent: its age counts from here.
@@ -130,13 +136,19 @@ impl AccessToken {
     }
 }
 
+fn sensitive(bytes: Vec<u8>) -> HeaderValue {
+    let mut header = HeaderValue::try_from(bytes).expect("visible ASCII is a header value");
+    header.set_sensitive(true);
+    header
+}
+
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
             .field("token", &"[redacted]")
             .field("expires_in", &self.0.expires_in)
-            .field("scope", &self.0.scope)
-            .field("members", &self.0.members.keys().collect::<Vec<_>>())
+            .field("scope", &self.0.more.scope)
+            .field("members", &self.0.more.members.keys().collect::<Vec<_>>())
             .finish()
     }
 }

@@ -20,6 +20,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Reads both clocks.
     fn now(&self) -> Moment;
 
+    /// Reads the monotonic clock alone, which is all that most calls need.
+    fn monotonic(&self) -> Instant {
+        self.now().monotonic
+    }
+
     /// Returns after `pause`.
     fn sleep(&self, pause: Duration);
 }
@@ -32,6 +37,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
         Moment { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::now()
     }
 
     fn sleep(&self, pause: Duration) {

@@ -10,6 +10,7 @@ use crate::moment::Moment;
 use crate::policy;
 use crate::slot::{Good, Landing};
 use crate::source::flight::Turn;
+use crate::source::hits;
 use crate::source::store::random;
 use crate::source::{Inner, TokenSource};
 use crate::token::AccessToken;
@@ -37,11 +38,14 @@ impl Deadline {
 
 impl TokenSource {
     pub(super) fn acquire(&self, budget: Duration, forced: bool) -> Result<AccessToken, Error> {
+        if let Some(token) = self.recall().filter(|_| !forced) {
+            return Ok(token);
+        }
         let mut now = self.0.clock.now();
         let deadline = Deadline::after(now, budget);
         loop {
             match self.0.flight.turn(now, forced, deadline.left(now)) {
-                Some(Turn::Use(token)) => return Ok(token),
+                Some(Turn::Use(found)) => return Ok(hits::remember(&self.0.flight, found, now.monotonic)),
                 Some(Turn::Fail(error)) => {
                     self.tell(EventKind::Throttled { error: &error });
                     return Err(error);
@@ -62,6 +66,20 @@ impl TokenSource {
                 return Err(self.0.out_of_time("another caller's token request outlasted the caller's time"));
             }
         }
+    }
+
+    /// The token that this thread used last, if it still may.
+    fn recall(&self) -> Option<AccessToken> {
+        hits::recall(&self.0.flight, self.0.clock.monotonic())
+    }
+
+    /// A token that needs no waiting and no renewal.
+    #[cfg(feature = "ureq")]
+    pub(crate) fn ready(&self) -> Option<AccessToken> {
+        self.recall().or_else(|| {
+            let now = self.0.clock.now();
+            self.0.flight.glance(now).map(|found| hits::remember(&self.0.flight, found, now.monotonic))
+        })
     }
 
     /// `None`: the flight brought nothing; look again.

@@ -5,6 +5,9 @@
 //! flight as abandoned on the way out, so nobody waits for the dead.
 
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(loom))]
@@ -12,6 +15,8 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 // The model checker takes the place of the lock, the bell and the threads (see `model`, at the end).
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(loom)]
 use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
@@ -27,7 +32,13 @@ use crate::token::AccessToken;
 pub(crate) struct Flight {
     state: Mutex<State>,
     bell: Condvar,
+    /// Another one for each flight of this process.
+    id: usize,
+    /// Changes whenever the token does: what was read before that is not to be used any more.
+    edition: AtomicU64,
 }
+
+static IDS: AtomicUsize = AtomicUsize::new(0);
 
 struct State {
     slot: Slot,
@@ -35,9 +46,16 @@ struct State {
     leader: Option<ThreadId>,
 }
 
+/// A token that is good for `holds`, as long as the edition is this one.
+pub(crate) struct Found {
+    pub(crate) token: AccessToken,
+    pub(crate) holds: Duration,
+    pub(crate) edition: u64,
+}
+
 /// What a caller is to do, seen from outside the lock.
 pub(crate) enum Turn {
-    Use(AccessToken),
+    Use(Found),
     Lead {
         flight: u64,
         after: Duration,
@@ -55,7 +73,12 @@ pub(crate) enum Turn {
 
 impl Flight {
     pub(crate) fn new(jitter: f64) -> Self {
-        Self { state: Mutex::new(State { slot: Slot::new(jitter), leader: None }), bell: Condvar::new() }
+        Self {
+            state: Mutex::new(State { slot: Slot::new(jitter), leader: None }),
+            bell: Condvar::new(),
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            edition: AtomicU64::new(0),
+        }
     }
 
     /// One look at the slot. `Turn::Lead` is given to one caller at a time and obliges it to [`land`](Self::land);
@@ -63,7 +86,7 @@ impl Flight {
     pub(crate) fn turn(&self, now: Moment, forced: bool, patience: Duration) -> Option<Turn> {
         let mut state = self.lock();
         Some(match state.slot.next(now, forced) {
-            Next::Use(token) => Turn::Use(token),
+            Next::Use { token, holds } => Turn::Use(Found { token, holds, edition: self.edition() }),
             Next::Fail(error) => Turn::Fail(error),
             Next::Follow { .. } if state.leader == Some(thread::current().id()) => Turn::Recursion,
             Next::Follow { flight, good } => Turn::Follow { flight, good },
@@ -76,10 +99,11 @@ impl Flight {
         })
     }
 
+    /// The same look by a caller that would neither lead nor wait.
     #[cfg(feature = "ureq")]
-    pub(crate) fn ready(&self, now: Moment) -> Option<AccessToken> {
+    pub(crate) fn glance(&self, now: Moment) -> Option<Found> {
         match self.lock().slot.next(now, false) {
-            Next::Use(token) => Some(token),
+            Next::Use { token, holds } => Some(Found { token, holds, edition: self.edition() }),
             _ => None,
         }
     }
@@ -88,6 +112,7 @@ impl Flight {
         let mut state = self.lock();
         state.slot.land(flight, landing, now, policy);
         state.leader = None;
+        self.edition.fetch_add(1, Ordering::Release);
         drop(state);
         self.bell.notify_all();
     }
@@ -104,7 +129,17 @@ impl Flight {
     }
 
     pub(crate) fn refuse(&self, token: &AccessToken, now: Moment) -> Refusal {
-        self.lock().slot.refuse(token, now)
+        let mut state = self.lock();
+        self.edition.fetch_add(1, Ordering::Release);
+        state.slot.refuse(token, now)
+    }
+
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
     }
 
     pub(crate) fn look<T>(&self, at: impl FnOnce(&Slot) -> T) -> T {
@@ -200,8 +235,11 @@ mod model {
         loom::model(|| {
             let (source, asked, _) = source(|_| None);
             let old = source.token().expect("a token");
+            // From the second time on a thread remembers a copy of its own.
+            assert_eq!([get(source.clone()), get(source.clone())], ["T1", "T1"]);
             let refused = old.clone();
             let other = spawn(&source, move |source| {
+                get(source.clone());
                 source.refused(&refused);
                 get(source)
             });

@@ -1,10 +1,12 @@
 //! The shell: the one place that puts clocks, locks and the transport together, in the right order.
-//! Imports everything below it; its own parts are `clock`, `flight`, `store`, `builder` and `fetch`.
+//! Imports everything below it; its own parts are `clock`, `flight`, `hits`, `store`, `builder`, `fetch` and
+//! `snapshot`.
 
 pub(crate) mod builder;
 pub(crate) mod clock;
 mod fetch;
 mod flight;
+mod hits;
 mod snapshot;
 pub(crate) mod store;
 
@@ -289,12 +291,6 @@ impl TokenSource {
             Refusal::Dropped => self.token_within(budget).map_err(|_| Verdict::RenewalFailed)?,
         };
         if newer.is_same(token) { Err(Verdict::SameToken) } else { Ok(newer) }
-    }
-
-    /// A token that needs no waiting and no renewal.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn ready(&self) -> Option<AccessToken> {
-        self.0.flight.ready(self.0.clock.now())
     }
 
     #[cfg(feature = "ureq")]
