@@ -5,6 +5,7 @@
 //! URL can disagree with where its bytes go.
 
 use http::Uri;
+use http::uri::Scheme;
 
 use crate::error::Error;
 
@@ -14,6 +15,19 @@ struct Origin {
     secure: bool,
     host: String,
     port: u16,
+}
+
+impl Origin {
+    /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2): what follows the host can only
+    /// be a port, so there is no user info before it.
+    fn is(&self, secure: bool, authority: &str) -> bool {
+        let Some((host, rest)) = authority.split_at_checked(self.host.len()) else {
+            return false;
+        };
+        self.secure == secure
+            && (host == self.host || host.eq_ignore_ascii_case(&self.host))
+            && port(rest, secure) == Some(self.port)
+    }
 }
 
 /// The origins that a token may be sent to. Empty means none.
@@ -54,14 +68,11 @@ impl Origins {
     }
 
     pub(crate) fn allows(&self, uri: &Uri) -> bool {
-        let Some((secure, host, port)) = read(uri) else {
+        let (Some(secure), Some(authority)) = (is_secure(uri), uri.authority()) else {
             return false;
         };
-        (self.any && (secure || is_loopback(host)))
-            || self
-                .allowed
-                .iter()
-                .any(|origin| origin.secure == secure && origin.port == port && origin.host.eq_ignore_ascii_case(host))
+        self.allowed.iter().any(|origin| origin.is(secure, authority.as_str()))
+            || (self.any && read(uri).is_some_and(|(secure, host, _)| secure || is_loopback(host)))
     }
 
     fn push(&mut self, origin: Origin) {
@@ -82,22 +93,27 @@ fn parse(url: &str) -> Result<(bool, String, u16), Error> {
 /// Whether the connection is secure, the host, the port; `None` for what has no such parts or hides them.
 /// `http::Uri` reads `host:99999` as having no port and `a@b` as host `b`: both are refused here.
 fn read(uri: &Uri) -> Option<(bool, &str, u16)> {
-    let secure = match uri.scheme_str()? {
-        "https" => true,
-        "http" => false,
-        _ => return None,
-    };
-    let authority = uri.authority()?;
+    let (secure, authority) = (is_secure(uri)?, uri.authority()?);
     let host = authority.host();
-    let port = match authority.as_str().strip_prefix(host)? {
-        "" if secure => 443,
-        "" => 80,
-        port => {
-            let digits = port.strip_prefix(':')?;
-            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??
-        }
-    };
+    let port = port(authority.as_str().strip_prefix(host)?, secure)?;
     (!host.is_empty()).then_some((secure, host, port))
+}
+
+fn is_secure(uri: &Uri) -> Option<bool> {
+    match uri.scheme()? {
+        scheme if *scheme == Scheme::HTTPS => Some(true),
+        scheme if *scheme == Scheme::HTTP => Some(false),
+        _ => None,
+    }
+}
+
+/// The port that follows a host: nothing, or a colon and digits.
+fn port(rest: &str, secure: bool) -> Option<u16> {
+    if rest.is_empty() {
+        return Some(if secure { 443 } else { 80 });
+    }
+    let digits = rest.strip_prefix(':')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// Scheme, host and port of a URL, for messages.

@@ -20,14 +20,19 @@
 //! assert_eq!(script.requests().len(), 2);
 //! # Ok::<_, client_credentials::Error>(())
 //! ```
+//!
+//! [`TokenServer`] is a token endpoint on this machine, for tests of the real way over the network, with a menu of
+//! misbehaviours: see its example, and that of [`Behaviour`].
 
 mod clock;
 mod script;
+mod server;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::ManualClock;
 pub use script::Script;
+pub use server::{Behaviour, Step, TokenServer};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

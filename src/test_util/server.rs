@@ -1,0 +1,307 @@
+//! A token server on this machine that misbehaves as it is told to.
+
+mod behaviour;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HeaderMap};
+
+use super::lock;
+pub use behaviour::{Behaviour, Step};
+
+/// More than this of one request, or more connections at a time, and the server hangs up.
+const LONGEST_REQUEST: usize = 1 << 20;
+const MOST_CONNECTIONS: usize = 1000;
+
+/// A token server on `127.0.0.1`, on a port that the system chose. Unless told otherwise it answers every request, for
+/// whatever path, with a good token, another one each time, good for an hour. It can play an API or "the other host"
+/// as well.
+///
+/// It speaks plain HTTP/1.1, keeps connections open, and writes down what it was sent. When it is dropped it hangs up,
+/// in the middle of whatever it is doing, and its threads end.
+///
+/// # Examples
+///
+/// What does my program say when the token server hangs, is overloaded, or talks nonsense?
+///
+/// ```
+/// use client_credentials::test_util::{Behaviour, Step, TokenServer};
+/// use client_credentials::{Credentials, Error, TokenRequest, TokenSource};
+/// # #[cfg(feature = "ureq")] {
+/// use client_credentials::UreqTransport;
+/// use std::time::Duration;
+///
+/// // The program: an exit status per kind of failure.
+/// fn exit_status(source: &TokenSource) -> u8 {
+///     match source.token() {
+///         Ok(_) => 0,
+///         Err(error) if error.is_retryable() => 75,
+///         Err(_) => 78,
+///     }
+/// }
+///
+/// // The test: each time a source of its own, because a source remembers failures for a while.
+/// let server = TokenServer::start()?;
+/// let program = || {
+///     let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+///     let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, UreqTransport::new())
+///         .timeout(Duration::from_millis(200))
+///         .retries(0)
+///         .build()?;
+///     Ok::<_, Error>(exit_status(&source))
+/// };
+/// assert_eq!(program()?, 0);
+/// server.next(Step::Stall);
+/// assert_eq!(program()?, 75);
+/// server.next(http::Response::builder().status(503).header("retry-after", "120").body("busy")?);
+/// assert_eq!(program()?, 75);
+/// server.next(Behaviour::json(200, "<html>Please log in</html>"));
+/// assert_eq!(program()?, 78);
+/// assert_eq!(server.requests().len(), 4);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub struct TokenServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TokenServer {
+    /// Starts a server. See the example of [`TokenServer`].
+    ///
+    /// # Errors
+    ///
+    /// If there is no port or no thread to be had.
+    pub fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::<Shared>::default();
+        let ours = Arc::clone(&shared);
+        let thread = thread::Builder::new().spawn(move || ours.accept(&listener))?;
+        Ok(Self { address, shared, thread: Some(thread) })
+    }
+
+    /// The URL of the token endpoint, `http://127.0.0.1:PORT/token`. See the example of [`TokenServer`].
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/token", self.address)
+    }
+
+    /// Address and port, for other URLs of this server.
+    ///
+    /// ```
+    /// let api = client_credentials::test_util::TokenServer::start()?;
+    /// let items = format!("http://{}/v1/items", api.address());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to do with the next request, after those that were said before. See the example of [`TokenServer`].
+    pub fn next(&self, behaviour: impl Into<Behaviour>) {
+        lock(&self.shared.state).next.push_back(behaviour.into());
+    }
+
+    /// What to do with every request that nothing was said about.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::{Behaviour, TokenServer};
+    /// let server = TokenServer::start()?;
+    /// server.always(Behaviour::token("the very same one each time", 3600));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn always(&self, behaviour: impl Into<Behaviour>) {
+        lock(&self.shared.state).always = Some(behaviour.into());
+    }
+
+    /// The requests so far, in order, with the path as their URL. They hold the secrets that were sent. What is not
+    /// HTTP/1.1 is hung up on and only counts as a connection; a body needs a `Content-Length`.
+    ///
+    /// See the example of [`TokenServer`].
+    #[must_use]
+    pub fn requests(&self) -> Vec<http::Request<Vec<u8>>> {
+        lock(&self.shared.state).requests.clone()
+    }
+
+    /// How many connections came so far: none means that not a byte was sent here.
+    ///
+    /// ```
+    /// let other_host = client_credentials::test_util::TokenServer::start()?;
+    /// assert_eq!(other_host.connections(), 0);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        lock(&self.shared.state).connections
+    }
+}
+
+impl Drop for TokenServer {
+    fn drop(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.stopping = true;
+        for stream in state.open.drain(..).filter_map(|stream| stream.upgrade()) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(state);
+        self.shared.bell.notify_all();
+        // Wakes the accepting thread, which leaves after the threads of all connections.
+        if TcpStream::connect(self.address).is_ok() {
+            let _ = self.thread.take().map(JoinHandle::join);
+        }
+    }
+}
+
+impl fmt::Debug for TokenServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    stopping: bool,
+    next: VecDeque<Behaviour>,
+    always: Option<Behaviour>,
+    requests: Vec<http::Request<Vec<u8>>>,
+    connections: usize,
+    /// Weak: a connection is closed when its thread lets go of it.
+    open: Vec<Weak<TcpStream>>,
+}
+
+impl Shared {
+    fn accept(&self, listener: &TcpListener) {
+        // Leaving the scope waits for the threads of all connections.
+        thread::scope(|scope| {
+            for stream in listener.incoming() {
+                let mut state = lock(&self.state);
+                if state.stopping {
+                    return;
+                }
+                let Ok(stream) = stream.map(Arc::new) else {
+                    drop(state);
+                    self.pause(Duration::from_millis(10));
+                    continue;
+                };
+                state.connections += 1;
+                state.open.retain(|stream| stream.strong_count() > 0);
+                if state.open.len() < MOST_CONNECTIONS {
+                    state.open.push(Arc::downgrade(&stream));
+                    drop(state);
+                    // Without a thread the connection is closed; an error of a connection is its end.
+                    let _ = thread::Builder::new().spawn_scoped(scope, move || self.serve(&stream));
+                }
+            }
+        });
+    }
+
+    /// `None`: the connection is to be closed.
+    fn serve(&self, stream: &TcpStream) -> Option<()> {
+        stream.set_nodelay(true).ok()?;
+        loop {
+            let request = receive(stream)?;
+            let behaviour = {
+                let mut state = lock(&self.state);
+                state.requests.push(request);
+                let count = state.requests.len();
+                let told = state.next.pop_front().or_else(|| state.always.clone());
+                told.unwrap_or_else(|| Behaviour::token(&format!("token-{count}"), 3600))
+            };
+            if !behaviour.0.contains(&Step::Reset) {
+                receive_last(stream)?;
+            }
+            behaviour.0.into_iter().try_for_each(|step| self.perform(step, stream))?;
+        }
+    }
+
+    fn perform(&self, step: Step, mut stream: &TcpStream) -> Option<()> {
+        match step {
+            Step::Send(bytes) => stream.write_all(&bytes).ok(),
+            Step::Repeat(bytes, times) if !bytes.is_empty() => {
+                let at_once = if bytes.len() < 1 << 12 { (1 << 16) / bytes.len().max(1) } else { 1 };
+                let many = bytes.repeat(at_once);
+                let (whole, rest) = (times / at_once as u64, times % at_once as u64);
+                (0..whole).try_for_each(|_| stream.write_all(&many).ok())?;
+                stream.write_all(&many[..bytes.len() * rest as usize]).ok()
+            }
+            Step::Trickle(bytes, interval) => bytes.chunks(1).try_for_each(|byte| {
+                stream.write_all(byte).ok()?;
+                self.pause(interval)
+            }),
+            Step::Repeat(..) => Some(()),
+            Step::Pause(pause) => self.pause(pause),
+            Step::Stall => io::copy(&mut stream, &mut io::sink()).ok().and(None),
+            Step::HalfClose => stream.shutdown(Shutdown::Write).ok(),
+            Step::Close | Step::Reset => None,
+        }
+    }
+
+    /// `None`: the server stops.
+    fn pause(&self, pause: Duration) -> Option<()> {
+        let state = lock(&self.state);
+        let (state, _) =
+            self.bell.wait_timeout_while(state, pause, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
+        (!state.stopping).then_some(())
+    }
+}
+
+/// A request, of which the last byte is not yet read, for [`Step::Reset`]: it is only looked at.
+fn receive(mut stream: &TcpStream) -> Option<http::Request<Vec<u8>>> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+        if head.len() > LONGEST_REQUEST {
+            return None;
+        }
+    }
+    let request = parse(&head)?;
+    let length = content_length(request.headers())?;
+    let mut body = vec![0; length];
+    if let Some((last, rest)) = body.split_last_mut() {
+        receive_last(stream)?;
+        stream.read_exact(rest).ok()?;
+        stream.peek(std::slice::from_mut(last)).ok().filter(|seen| *seen > 0)?;
+    } else {
+        stream.peek(&mut byte).ok().filter(|seen| *seen > 0)?;
+    }
+    Some(request.map(|()| body))
+}
+
+fn receive_last(mut stream: &TcpStream) -> Option<()> {
+    stream.read_exact(&mut [0]).ok()
+}
+
+fn parse(head: &[u8]) -> Option<http::Request<()>> {
+    let mut lines = std::str::from_utf8(head).ok()?.trim_end().split("\r\n");
+    let mut words = lines.next()?.split(' ');
+    let mut request = http::Request::builder().method(words.next()?).uri(words.next()?);
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        request = request.header(name, value.trim());
+    }
+    request.body(()).ok()
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    match headers.get(CONTENT_LENGTH) {
+        None => Some(0),
+        Some(value) => value.to_str().ok()?.parse().ok().filter(|length| *length <= LONGEST_REQUEST),
+    }
+}

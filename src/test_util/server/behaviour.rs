@@ -1,0 +1,200 @@
+//! What a token server is told to do.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+/// What a [`TokenServer`](super::TokenServer) does with one request: a few [`Step`]s, one after the other. If the last one leaves the
+/// connection open, so does the server.
+///
+/// Made from an answer ([`token`](Self::token), [`json`](Self::json), [`redirect`](Self::redirect), or any
+/// `http::Response`), which may then be sent slowly, cut short or followed by something else; or from steps.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::test_util::{Behaviour, Step};
+/// use std::time::Duration;
+///
+/// let good = Behaviour::token("2YotnFZFEjr1zCsicMWpAA", 3600);
+/// let second = Duration::from_secs(1);
+///
+/// let html = http::Response::builder().header("content-type", "application/json").body("<html>")?;
+/// # let html: Behaviour = html.into();
+/// let slow_head = good.clone().slowly(second);
+/// let slow_body = good.clone().slow_body(second);
+/// let closed_in_the_head = good.clone().cut_in_head(Step::Close);
+/// let reset_in_the_body = good.clone().cut_in_body(Step::Reset);
+/// let stalled_in_the_body = good.clone().cut_in_body(Step::Stall);
+/// let answered_twice = good.clone().then(Behaviour::token("a second one", 3600));
+/// let half_closed = good.clone().then(Step::HalfClose);
+/// let never_answered = Behaviour::from(Step::Stall);
+/// let reset = Behaviour::from(Step::Reset);
+/// let header_flood = Behaviour::from(Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()))
+///     .then(Step::Repeat(b"x-flood: 1\r\n".to_vec(), u64::MAX));
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Behaviour(pub(super) Vec<Step>);
+
+/// One step of a [`Behaviour`]. See its example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Sends these bytes, whatever they are.
+    Send(Vec<u8>),
+    /// Sends these bytes so many times.
+    Repeat(Vec<u8>, u64),
+    /// Sends these bytes one at a time, with this pause after each.
+    Trickle(Vec<u8>, Duration),
+    /// Does nothing for so long.
+    Pause(Duration),
+    /// Does nothing until the client hangs up.
+    Stall,
+    /// Says that nothing more will be sent, and goes on listening.
+    HalfClose,
+    /// Hangs up.
+    Close,
+    /// Hangs up while a byte of the request is unread: Linux and Windows send a TCP reset then.
+    Reset,
+}
+
+impl Behaviour {
+    /// A good answer with this token and this lifetime in seconds. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn token(token: &str, expires_in: u64) -> Self {
+        let token = serde_json::Value::from(token);
+        Self::json(200, &format!(r#"{{"access_token":{token},"token_type":"Bearer","expires_in":{expires_in}}}"#))
+    }
+
+    /// An answer with this body, which need not be JSON, with the content type of JSON.
+    ///
+    /// See the example of [`TokenServer`](super::TokenServer).
+    #[must_use]
+    pub fn json(status: u16, body: &str) -> Self {
+        answer(
+            status,
+            &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()),
+            body.as_bytes(),
+        )
+    }
+
+    /// An answer that sends the client elsewhere.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::Behaviour;
+    /// let elsewhere = Behaviour::redirect(307, "http://other.example/token");
+    /// ```
+    #[must_use]
+    pub fn redirect(status: u16, location: &str) -> Self {
+        answer(status, &format!("location: {location}\r\ncontent-length: 0\r\n"), b"")
+    }
+
+    /// A good token, and then blanks, which JSON allows, up to this size of the body.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::Behaviour;
+    /// let huge = Behaviour::flood(100 << 20);
+    /// ```
+    #[must_use]
+    pub fn flood(bytes: u64) -> Self {
+        let json = r#"{"access_token":"flood","token_type":"Bearer","expires_in":3600}"#;
+        let blanks = bytes.saturating_sub(json.len() as u64);
+        let length = json.len() as u64 + blanks;
+        answer(200, &format!("content-type: application/json\r\ncontent-length: {length}\r\n"), json.as_bytes())
+            .then(Step::Repeat(vec![b' '; 1 << 16], blanks >> 16))
+            .then(Step::Repeat(vec![b' '], blanks & 0xffff))
+    }
+
+    /// A body of zeros, about this large, that gzip made a thousand times smaller. It ends without a check sum: who
+    /// gets that far has lost already.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::Behaviour;
+    /// let bomb = Behaviour::gzip_bomb(100 << 20);
+    /// ```
+    #[must_use]
+    pub fn gzip_bomb(bytes: u64) -> Self {
+        // RFC 1952 section 2.3, then one block of RFC 1951 section 3.2.7: a table in which two bits say "the last
+        // byte again, 258 times", and a first zero. From there every zero byte means 1,032 more.
+        const START: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xed\xc1\x01\x01\0\0\0\x80\x90\xfe\xaf\xee\x08\x0a";
+        let zeros = bytes / 1032;
+        let length = START.len() as u64 + zeros;
+        let headers =
+            format!("content-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n");
+        answer(200, &headers, START).then(Step::Repeat(vec![0], zeros))
+    }
+
+    /// The same answer, one byte at a time. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn slowly(self, interval: Duration) -> Self {
+        self.resent(|bytes, _| vec![Step::Trickle(bytes, interval)])
+    }
+
+    /// The same answer, its body one byte at a time. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn slow_body(self, interval: Duration) -> Self {
+        self.resent(|mut bytes, body_at| {
+            let body = bytes.split_off(body_at);
+            vec![Step::Send(bytes), Step::Trickle(body, interval)]
+        })
+    }
+
+    /// Half of the head of the answer, then this step. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn cut_in_head(self, then: Step) -> Self {
+        self.resent(|bytes, body_at| vec![Step::Send(bytes[..body_at / 2].to_vec()), then])
+    }
+
+    /// The head of the answer and half of its body, then this step. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn cut_in_body(self, then: Step) -> Self {
+        self.resent(|bytes, body_at| vec![Step::Send(bytes[..(body_at + bytes.len()) / 2].to_vec()), then])
+    }
+
+    /// This, and then that. See the example of [`Behaviour`].
+    #[must_use]
+    pub fn then(mut self, next: impl Into<Self>) -> Self {
+        self.0.extend(next.into().0);
+        self
+    }
+
+    /// Other steps for the answer that this behaviour begins with: its bytes, and where its body begins.
+    fn resent(mut self, steps: impl FnOnce(Vec<u8>, usize) -> Vec<Step>) -> Self {
+        if let Some(Step::Send(bytes)) = self.0.first_mut() {
+            let bytes = std::mem::take(bytes);
+            let body_at = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+            self.0.splice(..1, steps(bytes, body_at));
+        }
+        self
+    }
+}
+
+impl From<Step> for Behaviour {
+    fn from(step: Step) -> Self {
+        Self(vec![step])
+    }
+}
+
+impl<B: AsRef<[u8]>> From<http::Response<B>> for Behaviour {
+    /// The answer as it is, with a `Content-Length` if it has none.
+    fn from(response: http::Response<B>) -> Self {
+        let body = response.body().as_ref();
+        let mut headers = String::new();
+        for (name, value) in response.headers() {
+            headers.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes())));
+        }
+        let delimited = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
+        // RFC 9110 section 8.6.
+        if !delimited && !matches!(response.status().as_u16(), 100..=199 | 204 | 304) {
+            headers.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        answer(response.status().as_u16(), &headers, body)
+    }
+}
+
+fn answer(status: u16, headers: &str, body: &[u8]) -> Behaviour {
+    let mut bytes = format!("HTTP/1.1 {status} -\r\n{headers}\r\n").into_bytes();
+    bytes.extend_from_slice(body);
+    Step::Send(bytes).into()
+}
