@@ -133,8 +133,8 @@ impl TokenSourceBuilder {
     }
 
     /// The largest request body, in bytes, that the agent keeps to send it again after a 401. Larger bodies are sent
-    /// in chunks as they are read (unless the request has a `Content-Length` header), and not sent again. 0: bodies
-    /// are left alone. Default: 1 MiB.
+    /// in chunks as they are read (unless the request has a `Content-Length` header), and not sent again. 0: what
+    /// is no GET, HEAD, OPTIONS or TRACE is left alone and not sent again. Default: 1 MiB.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};

@@ -83,10 +83,10 @@ impl Inner {
         let mut call = Call { inner: self, began: self.source.clock().now(), config: None };
         let token = match self.source.ready() {
             Some(token) => token,
-            None => self.source.token_within(call.token_budget(&parts)).map_err(|error| Error::Other(error.into()))?,
+            None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
         };
         let payload = Payload::read(body, &mut parts, self.source.policy().replay_limit)?;
-        let first = call.pin(&parts, &token);
+        let first = call.pin(&parts, &token)?;
         let (response, whole) = match payload {
             Payload::Whole(bytes) => (send(first, &bytes, |request| next.handle(request)), Some(bytes)),
             Payload::Stream(mut reader) => (next.handle(with_body(first, SendBody::from_reader(&mut reader))), None),
@@ -98,7 +98,7 @@ impl Inner {
         }
         if let Some(token) = call.replacement(&parts, &token, &response, whole.is_some()) {
             drop(response);
-            let second = call.pin(&parts, &token);
+            let second = call.pin(&parts, &token)?;
             let result = send(second, &whole.unwrap_or_default(), |request| self.replays.run(request));
             let status = result.as_ref().ok().map(|response| response.status().as_u16());
             self.source.tell(EventKind::Replayed { status });
@@ -139,23 +139,26 @@ impl Call<'_> {
 
     /// The token, and the caller's configuration fixed on the request: with answers instead of errors, so that their
     /// headers can be read, and without carrying the token along on a redirect, which ureq would do to another port.
-    fn pin(&self, parts: &Parts, token: &AccessToken) -> Parts {
-        let configured = Request::from_parts(parts.clone(), ()).middleware_config().map(|config| {
-            let config = config
-                .http_status_as_error(false)
-                .save_redirect_history(true)
-                .redirect_auth_headers(RedirectAuthHeaders::Never);
-            let direct = self.inner.own_agent && is_plain_loopback(&parts.uri);
-            let config = if direct { config.proxy(None) } else { config };
-            match self.global_left() {
-                Some(left) => config.timeout_global(Some(left)).build(),
-                None => config.build(),
-            }
-        });
-        // Without the agent's mark another middleware made the request anew: it runs as the agent is configured.
-        let mut parts = configured.map_or_else(|| parts.clone(), |request| request.into_parts().0);
+    fn pin(&self, parts: &Parts, token: &AccessToken) -> Result<Parts, Error> {
+        let Some(config) = Request::from_parts(parts.clone(), ()).middleware_config() else {
+            // Without ureq's mark nothing can be pinned, and a redirect might carry the token along.
+            return Err(other(crate::error::Error::configuration(
+                "a middleware before this one made the request anew and lost its extensions; it must keep them",
+            )));
+        };
+        let config = config
+            .http_status_as_error(false)
+            .save_redirect_history(true)
+            .redirect_auth_headers(RedirectAuthHeaders::Never);
+        let direct = self.inner.own_agent && is_plain_loopback(&parts.uri);
+        let config = if direct { config.proxy(None) } else { config };
+        let config = match self.global_left() {
+            Some(left) => config.timeout_global(Some(left)),
+            None => config,
+        };
+        let (mut parts, ()) = config.build().into_parts();
         parts.headers.insert(AUTHORIZATION, token.header_value().clone());
-        parts
+        Ok(parts)
     }
 
     /// The token for a second attempt, if there is to be one.
@@ -193,8 +196,7 @@ impl<'a> Payload<'a> {
     /// A whole body goes out with an exact `Content-Length`, unless the caller has set the framing. ureq does not tell
     /// whether there is a body, so one without a byte counts as none, except for the methods that always have one.
     fn read(body: SendBody<'a>, parts: &mut Parts, limit: usize) -> Result<Self, Error> {
-        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
-        if limit == 0 && expects_body {
+        if limit == 0 && !parts.method.is_safe() {
             return Ok(Self::Untouched(body));
         }
         let mut reader = body.into_reader();
@@ -204,6 +206,7 @@ impl<'a> Payload<'a> {
             return Ok(Self::Stream(Box::new(Cursor::new(bytes).chain(reader))));
         }
         let framed = parts.headers.contains_key(CONTENT_LENGTH) || parts.headers.contains_key(TRANSFER_ENCODING);
+        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         if !framed && (expects_body || !bytes.is_empty()) {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }
@@ -217,6 +220,10 @@ fn send<T>(parts: Parts, mut bytes: &[u8], how: impl FnOnce(Request<SendBody>) -
     } else {
         how(with_body(parts, SendBody::from_reader(&mut bytes)))
     }
+}
+
+fn other(error: crate::error::Error) -> Error {
+    Error::Other(error.into())
 }
 
 fn with_body(parts: Parts, body: SendBody) -> Request<SendBody> {

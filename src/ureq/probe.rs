@@ -27,7 +27,7 @@ impl Probe {
         let Some(builder) = request.middleware_config() else {
             return Config::default();
         };
-        match self.0.run(builder.timeout_global(None).build()) {
+        match self.0.run(builder.build()) {
             Err(Error::Other(found)) => found.downcast::<Found>().map_or_else(|_| Config::default(), |found| found.0),
             _ => Config::default(),
         }
