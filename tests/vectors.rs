@@ -179,3 +179,45 @@ fn every_body_that_this_crate_can_ask_for_is_built_from_its_setters() {
         assert_eq!(http.headers()["accept"], "application/json");
     }
 }
+
+#[test]
+fn d7_a_member_that_decides_about_the_token_may_not_stand_there_twice() {
+    let token = r#""access_token":"t""#;
+    for twice in [
+        r#""token_type":"Bearer","token_type":"Bearer""#,
+        r#""expires_in":1,"expires_in":2"#,
+        r#""scope":"a","scope":"b""#,
+        r#""error":null,"error":null"#,
+        token,
+    ] {
+        let body = format!("{{{token},{twice}}}");
+        let error = request().decode(&http::Response::new(body), sent_at()).expect_err("refused");
+        assert_eq!(name(&error).0, "DuplicateMember", "{twice}");
+    }
+    let other = format!(r#"{{{token},"x":1,"x":2}}"#);
+    assert!(request().decode(&http::Response::new(other), sent_at()).is_ok());
+}
+
+#[test]
+fn d8_an_error_beside_a_token_counts_only_if_it_is_a_word() {
+    for harmless in [r#""""#, "null", "{}", "false", "0"] {
+        let body = format!(r#"{{"access_token":"t","error":{harmless}}}"#);
+        assert!(request().decode(&http::Response::new(body), sent_at()).is_ok(), "{harmless}");
+    }
+}
+
+#[test]
+fn expires_in_is_read_in_every_shape_that_real_servers_write() {
+    let lifetime = |value: &str| {
+        let body = format!(r#"{{"access_token":"t","expires_in":{value}}}"#);
+        request().decode(&http::Response::new(body), sent_at()).ok().and_then(|token| token.expires_in())
+    };
+    for (value, seconds) in
+        [("60", 60), (r#""60""#, 60), ("60.9", 60), (r#""60.9""#, 60), ("-1", 0), (r#""-1""#, 0), ("6e1", 60)]
+    {
+        assert_eq!(lifetime(value), Some(Duration::from_secs(seconds)), "{value}");
+    }
+    for wrong in ["true", "[]", "{}", r#""""#, r#""NaN""#, r#""inf""#, r#""1 h""#, r#""0x10""#] {
+        assert_eq!(lifetime(wrong), None, "{wrong}");
+    }
+}

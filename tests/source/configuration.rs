@@ -84,3 +84,16 @@ fn a_token_endpoint_is_https_and_its_query_is_kept_byte_for_byte() {
     let http = TokenRequest::new(odd).expect("a request").encode(&Credentials::new("i", "s")).expect("an HTTP request");
     assert_eq!(http.uri().to_string(), odd);
 }
+
+#[test]
+fn a_source_can_be_stored_cloned_and_sent_anywhere_and_has_no_type_parameters() {
+    fn anywhere<T: Clone + Send + Sync + 'static>() {}
+    anywhere::<TokenSource>();
+    anywhere::<TokenCache>();
+    anywhere::<Credentials>();
+    anywhere::<TokenRequest>();
+    anywhere::<AccessToken>();
+    anywhere::<Error>();
+    #[cfg(feature = "ureq")]
+    anywhere::<client_credentials::Middleware>();
+}
