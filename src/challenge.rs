@@ -325,6 +325,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_neither_scheme_nor_parameter_is_left_out() {
+        let schemes = |value| Challenge::parse([value]).iter().map(|one| one.scheme.clone()).collect::<Vec<_>>();
+        assert_eq!(schemes("realm = \"x\""), [""; 0]);
+        assert_eq!(schemes("Bearer\"x\", Basic realm=a"), ["basic"]);
+        assert_eq!(schemes("Bearer =x"), [""; 0]);
+        for value in ["Bearer foo bar", "Bearer @"] {
+            let challenge = &Challenge::parse([value])[0];
+            assert!(challenge.is_malformed() && challenge.params().count() == 0, "{value}: {challenge:?}");
+        }
+    }
+
+    #[test]
     fn a_parameter_never_joins_the_challenge_of_another_line() {
         let parsed = Challenge::parse(["Bearer", "error=\"invalid_request\""]);
         assert_eq!((parsed.len(), parsed[0].params().count()), (1, 0));

@@ -79,6 +79,12 @@ pub enum EventKind<'a> {
         /// What was made of it.
         verdict: Verdict,
     },
+    /// A host that may not receive the token answered 401 to a request that went out without one. Told once per origin.
+    Bare {
+        /// Scheme, host and port. If it should receive the token, name it with
+        /// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+        origin: &'a str,
+    },
     /// The request was sent a second time, with another token.
     Replayed {
         /// The HTTP status of the second answer, if there was one.
@@ -134,6 +140,11 @@ impl fmt::Display for Event<'_> {
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
             EventKind::Throttled { error } => write!(f, "not asked again so soon after: {error}"),
             EventKind::Refused { verdict } => write!(f, "the API answered 401: {verdict:?}"),
+            EventKind::Bare { origin } => write!(
+                f,
+                "{origin} answered 401 to a request without a token; if it should receive one, name it with \
+                 TokenRequest::allow_origin"
+            ),
             EventKind::Replayed { status: Some(status) } => write!(f, "request replayed, answer {status}"),
             EventKind::Replayed { status: None } => write!(f, "request replayed, no answer"),
         }

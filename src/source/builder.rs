@@ -1,7 +1,7 @@
 //! The settings of a source that are not part of the question.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::cache::CacheKey;
@@ -184,6 +184,7 @@ impl TokenSourceBuilder {
             clock: self.clock,
             policy: self.policy,
             hook: self.hook,
+            bare: Mutex::default(),
         })))
     }
 }

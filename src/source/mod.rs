@@ -11,7 +11,7 @@ mod snapshot;
 pub(crate) mod store;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -67,6 +67,8 @@ struct Inner {
     policy: Policy,
     hook: Option<Box<Hook>>,
     flight: Arc<Flight>,
+    /// Origins that answered 401 to requests without a token.
+    bare: Mutex<Vec<String>>,
 }
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
@@ -247,7 +249,8 @@ impl TokenSource {
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
         let now = self.0.clock.now();
-        self.0.flight.look(|slot| Snapshot::new(slot, now))
+        let bare = self.0.bare.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.0.flight.look(|slot| Snapshot::new(slot, now, bare))
     }
 
     /// Whether this source may put a token on a request for this URL. See [`TokenRequest::allows`].
@@ -293,6 +296,20 @@ impl TokenSource {
         if newer.is_same(token) { Err(Verdict::SameToken) } else { Ok(newer) }
     }
 
+    /// Says once for each origin that it wants a token and may not have one.
+    #[cfg(feature = "ureq")]
+    pub(crate) fn went_bare(&self, uri: &http::Uri) {
+        /// Who calls more hosts than this with one agent has been told what to do.
+        const MOST: usize = 16;
+        let origin = audience::display(uri);
+        let mut bare = self.0.bare.lock().unwrap_or_else(PoisonError::into_inner);
+        if bare.len() < MOST && !bare.contains(&origin) {
+            bare.push(origin.clone());
+            drop(bare);
+            self.tell(EventKind::Bare { origin: &origin });
+        }
+    }
+
     #[cfg(feature = "ureq")]
     pub(crate) fn policy(&self) -> &Policy {
         &self.0.policy
@@ -306,7 +323,9 @@ impl TokenSource {
     pub(crate) fn tell(&self, kind: EventKind<'_>) {
         let event = Event { endpoint: self.0.request.endpoint_host(), client_id: self.0.credentials.client_id(), kind };
         let level = match kind {
-            EventKind::Answered { error: Some(_), .. } | EventKind::RenewalFailed { .. } => log::Level::Warn,
+            EventKind::Answered { error: Some(_), .. } | EventKind::RenewalFailed { .. } | EventKind::Bare { .. } => {
+                log::Level::Warn
+            }
             _ => log::Level::Debug,
         };
         log::log!(target: "client_credentials", level, "{event}");

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::moment::Moment;
 use crate::slot::Slot;
 
-/// The state of one question at one moment, shared by all sources that ask it. Holds no secret.
+/// The state of one question at one moment, shared by all sources that ask it, and what this source saw. Holds no secret.
 ///
 /// # Examples
 ///
@@ -42,10 +42,13 @@ pub struct Snapshot {
     pub waits: u64,
     /// 401 answers of APIs that were reported.
     pub refusals: u64,
+    /// Origins (at most 16) that answered 401 to requests of this source's agents that went out without a token,
+    /// because the origin is not allowed. If one of them is the API: [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+    pub bare: Vec<String>,
 }
 
 impl Snapshot {
-    pub(super) fn new(slot: &Slot, now: Moment) -> Self {
+    pub(super) fn new(slot: &Slot, now: Moment, bare: Vec<String>) -> Self {
         let held = slot.held().map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
         let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
         Self {
@@ -57,6 +60,7 @@ impl Snapshot {
             failures: slot.counts.failures,
             waits: slot.counts.waits,
             refusals: slot.counts.refusals,
+            bare,
         }
     }
 }

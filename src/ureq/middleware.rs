@@ -8,7 +8,7 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::ureq::config::{Config, RedirectAuthHeaders};
+use ::ureq::config::RedirectAuthHeaders;
 use ::ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::ureq::http::request::Parts;
 use ::ureq::http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -19,7 +19,7 @@ use crate::event::{EventKind, Verdict};
 use crate::moment::Moment;
 use crate::source::TokenSource;
 use crate::token::AccessToken;
-use crate::ureq::probe::Probe;
+use crate::ureq::probe::{Probe, Wishes};
 use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 
 /// The middleware of [`TokenSource::middleware`]. Cheap to clone.
@@ -70,17 +70,25 @@ impl fmt::Debug for Middleware {
 
 impl ::ureq::middleware::Middleware for Middleware {
     fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
-        let untouched = request.headers().contains_key(AUTHORIZATION)
-            || request.extensions().get::<IsTokenRequest>().is_some()
-            || !self.0.source.allows(request.uri());
-        if untouched { next.handle(request) } else { self.0.handle(request, next) }
+        if request.headers().contains_key(AUTHORIZATION) || request.extensions().get::<IsTokenRequest>().is_some() {
+            return next.handle(request);
+        }
+        if self.0.source.allows(request.uri()) {
+            return self.0.handle(request, next);
+        }
+        let uri = request.uri().clone();
+        let result = next.handle(request);
+        if status(&result) == Some(StatusCode::UNAUTHORIZED.as_u16()) {
+            self.0.source.went_bare(&uri);
+        }
+        result
     }
 }
 
 impl Inner {
     fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
-        let mut call = Call { inner: self, began: self.source.clock().now(), config: None };
+        let mut call = Call { inner: self, began: self.source.clock().now(), wishes: None };
         let token = match self.source.ready() {
             Some(token) => token,
             None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
@@ -100,40 +108,39 @@ impl Inner {
             drop(response);
             let second = call.pin(&parts, &token)?;
             let result = send(second, &whole.unwrap_or_default(), |request| self.replays.run(request));
-            let status = result.as_ref().ok().map(|response| response.status().as_u16());
-            self.source.tell(EventKind::Replayed { status });
+            self.source.tell(EventKind::Replayed { status: status(&result) });
             response = result?;
         }
         let status = response.status();
-        if (status.is_client_error() || status.is_server_error()) && call.config(&parts).http_status_as_error() {
+        if (status.is_client_error() || status.is_server_error()) && call.wishes(&parts).http_status_as_error {
             return Err(Error::StatusCode(status.as_u16()));
         }
         Ok(response)
     }
 }
 
-/// One call through the middleware: its clock, and the configuration it came with, read only when it is needed.
+/// One call through the middleware: when it began, and what the caller wants of it, read only when it is needed.
 struct Call<'a> {
     inner: &'a Inner,
     began: Moment,
-    config: Option<Config>,
+    wishes: Option<Wishes>,
 }
 
 impl Call<'_> {
-    fn config(&mut self, parts: &Parts) -> &Config {
-        self.config.get_or_insert_with(|| self.inner.probe.config(&parts.extensions))
+    fn wishes(&mut self, parts: &Parts) -> Wishes {
+        *self.wishes.get_or_insert_with(|| self.inner.probe.wishes(&parts.extensions))
     }
 
     /// How long a token may take: the source's own limit, or what the call's `timeout_global` leaves.
     fn token_budget(&mut self, parts: &Parts) -> Duration {
         let own = self.inner.source.policy().timeout;
-        self.config(parts);
+        self.wishes(parts);
         self.global_left().map_or(own, |left| own.min(left))
     }
 
-    /// What is left of `timeout_global`, once the configuration has been read: before that, no time was spent.
+    /// What is left of `timeout_global`, once it has been read: before that, no time was spent.
     fn global_left(&self) -> Option<Duration> {
-        let global = self.config.as_ref()?.timeouts().global?;
+        let global = self.wishes?.timeout_global?;
         Some(global.saturating_sub(self.inner.source.clock().now().since(&self.began)))
     }
 
@@ -219,6 +226,15 @@ fn send<T>(parts: Parts, mut bytes: &[u8], how: impl FnOnce(Request<SendBody>) -
         how(with_body(parts, SendBody::none()))
     } else {
         how(with_body(parts, SendBody::from_reader(&mut bytes)))
+    }
+}
+
+/// The status of an answer, however the agent reports it.
+fn status(result: &Result<Response<Body>, Error>) -> Option<u16> {
+    match result {
+        Ok(response) => Some(response.status().as_u16()),
+        Err(Error::StatusCode(status)) => Some(*status),
+        Err(_) => None,
     }
 }
 

@@ -5,32 +5,64 @@
 //! This is the only use of `ureq::unversioned`; DESIGN.md says why, and what happens without it.
 
 use std::fmt;
+use std::time::Duration;
 
-use ::ureq::config::Config;
+use ::ureq::config::{Config, ConfigBuilder};
 use ::ureq::http::{Extensions, Request, Uri};
+use ::ureq::typestate::HttpCrateScope;
 use ::ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ::ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, Transport};
 use ::ureq::{Agent, Error, RequestExt as _};
 
 pub(super) struct Probe(Agent);
 
+/// What the caller wants of a call.
+#[derive(Clone, Copy)]
+pub(super) struct Wishes {
+    pub(super) http_status_as_error: bool,
+    pub(super) timeout_global: Option<Duration>,
+}
+
 impl Probe {
     pub(super) fn new() -> Self {
         Self(Agent::with_parts(Config::default(), HandOut, Nowhere))
     }
 
-    /// The configuration of the request that these extensions came from; ureq's defaults if it cannot be had.
-    pub(super) fn config(&self, extensions: &Extensions) -> Config {
+    /// The wishes of the call that these extensions came from; ureq's defaults if they cannot be had.
+    pub(super) fn wishes(&self, extensions: &Extensions) -> Wishes {
+        let config = match self.run(extensions, |config| config) {
+            // No time at all, so that ureq would not even look for a connection.
+            Err(Error::Timeout(_)) => {
+                let config = self.run(extensions, |config| config.timeout_global(None)).unwrap_or_default();
+                return Wishes { timeout_global: Some(Duration::ZERO), ..Wishes::of(&config) };
+            }
+            found => found.unwrap_or_default(),
+        };
+        Wishes::of(&config)
+    }
+
+    fn run(&self, extensions: &Extensions, change: impl FnOnce(Builder) -> Builder) -> Result<Config, Error> {
         let mut request = Request::new(());
         *request.uri_mut() = Uri::from_static("https://configuration.invalid/");
         *request.extensions_mut() = extensions.clone();
-        let Some(builder) = request.middleware_config() else {
-            return Config::default();
+        let Some(config) = request.middleware_config() else {
+            return Ok(Config::default());
         };
-        match self.0.run(builder.build()) {
-            Err(Error::Other(found)) => found.downcast::<Found>().map_or_else(|_| Config::default(), |found| found.0),
-            _ => Config::default(),
+        match self.0.run(change(config).build()) {
+            Err(Error::Other(found)) => {
+                Ok(found.downcast::<Found>().map_or_else(|_| Config::default(), |found| found.0))
+            }
+            Err(error) => Err(error),
+            Ok(_) => Ok(Config::default()),
         }
+    }
+}
+
+type Builder = ConfigBuilder<HttpCrateScope<()>>;
+
+impl Wishes {
+    fn of(config: &Config) -> Self {
+        Self { http_status_as_error: config.http_status_as_error(), timeout_global: config.timeouts().global }
     }
 }
 
