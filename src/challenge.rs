@@ -330,6 +330,7 @@ mod tests {
         assert_eq!(schemes("realm = \"x\""), [""; 0]);
         assert_eq!(schemes("Bearer\"x\", Basic realm=a"), ["basic"]);
         assert_eq!(schemes("Bearer =x"), [""; 0]);
+        assert_eq!(schemes("Bearer x y \"a, Evil z=1\", Basic realm=b"), ["bearer", "basic"]);
         for value in ["Bearer foo bar", "Bearer @"] {
             let challenge = &Challenge::parse([value])[0];
             assert!(challenge.is_malformed() && challenge.params().count() == 0, "{value}: {challenge:?}");
