@@ -94,14 +94,17 @@ impl Challenge {
     }
 
     fn push(&mut self, name: String, value: String) {
-        // RFC 9110 section 11.2: each parameter once. The first one counts.
-        if self.param(&name).is_some() {
+        // RFC 9110 section 11.2: each parameter once. The first one counts. Section 11.3: a token68 or parameters.
+        if self.params.len() == MOST_PARAMS || self.param(&name).is_some() || self.token68.is_some() {
             self.malformed = true;
         } else {
             self.params.push((name, value));
         }
     }
 }
+
+/// No scheme has a tenth as many. Looking for a repeated name takes a bounded time then.
+const MOST_PARAMS: usize = 64;
 
 /// Whether a 401 with these challenges may be mended by a new token of the same kind (RFC 6750 section 3.1).
 ///
@@ -338,6 +341,13 @@ mod tests {
     }
 
     #[test]
+    fn parameters_after_a_token68_are_malformed() {
+        let parsed = Challenge::parse(["Negotiate YII=, x=1, Bearer error=invalid_token"]);
+        assert!(parsed[0].is_malformed() && parsed[0].params().count() == 0, "{parsed:?}");
+        assert_eq!((parsed[0].token68(), parsed[1].param("error")), (Some("YII="), Some("invalid_token")));
+    }
+
+    #[test]
     fn a_parameter_never_joins_the_challenge_of_another_line() {
         let parsed = Challenge::parse(["Bearer", "error=\"invalid_request\""]);
         assert_eq!((parsed.len(), parsed[0].params().count()), (1, 0));
@@ -355,5 +365,8 @@ mod tests {
         for unit in ["a ", "a,", "\"", "\\\"", "a=\"", "a= ,", "=", "a b=c d "] {
             Challenge::parse([unit.repeat(64 * 1024)]);
         }
+        let many: Vec<String> = (0..64 * 1024).map(|number| format!("p{number}=1")).collect();
+        let challenge = &Challenge::parse([format!("Bearer {}", many.join(","))])[0];
+        assert!(challenge.is_malformed() && challenge.params().count() == MOST_PARAMS);
     }
 }

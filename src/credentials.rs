@@ -194,7 +194,8 @@ impl Credentials {
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(provider), sent } => {
-                let shown = present(client_id, Secret::from(""), *sent)?;
+                // Every encoding writes this one in another way: how the secret is sent is part of the question.
+                let shown = present(client_id, Secret::from("/ "), *sent)?;
                 Ok((shown, Some(Instance(Arc::clone(provider) as Arc<dyn Send + Sync>))))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
@@ -310,5 +311,16 @@ mod tests {
         assert!(instance(&provided) == instance(&provided.clone().in_body()));
         assert!(instance(&provided) != instance(&closure()));
         assert!(instance(&Credentials::new("id", "s")).is_none());
+    }
+
+    #[test]
+    fn how_a_provided_secret_is_sent_is_part_of_the_identity() {
+        let provided = Credentials::with_secret_from("id", || panic!("a key asks for no secret"));
+        let header = |encoding| match provided.clone().basic_encoding(encoding).identity().expect("good").0 {
+            Authentication::Basic { header, .. } => header,
+            _ => panic!("not Basic"),
+        };
+        let all = [BasicEncoding::Rfc6749, BasicEncoding::Minimal, BasicEncoding::Raw].map(header);
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
     }
 }

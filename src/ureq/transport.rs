@@ -34,6 +34,8 @@ pub struct UreqTransport {
     own: bool,
 }
 
+const BUFFER: usize = 16 * 1024;
+
 impl UreqTransport {
     /// With an agent of its own and ureq's defaults: Mozilla's root certificates, a proxy if the environment names
     /// one (but never for plain http to this machine, which would show the secret to the proxy).
@@ -43,7 +45,11 @@ impl UreqTransport {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self { own: true, ..Self::with_agent(Agent::new_with_defaults()) }
+        // A token response is small. ureq looks at the time once per buffer, and a buffer of compressed nothing can keep
+        // it busy for long: so none is asked for, and the buffers are small.
+        let config =
+            Agent::config_builder().accept_encoding("identity").input_buffer_size(BUFFER).output_buffer_size(BUFFER);
+        Self { own: true, ..Self::with_agent(config.build().new_agent()) }
     }
 
     /// With your agent and its settings. Its own timeouts count where they are shorter. See the example of
