@@ -50,6 +50,15 @@ pub(crate) fn header(client_id: &str, secret: &str, encoding: BasicEncoding) -> 
     Ok(value)
 }
 
+/// Whether HTTP Basic carries id or secret in another form than they have.
+pub(crate) fn is_encoded(client_id: &str, secret: &str, encoding: BasicEncoding) -> bool {
+    [(client_id, true), (secret, false)].into_iter().any(|(text, is_id)| {
+        let mut encoded = Zeroizing::new(String::with_capacity(3 * text.len()));
+        encode_into(&mut encoded, text, encoding, is_id);
+        *encoded != text
+    })
+}
+
 fn encode_into(out: &mut String, text: &str, encoding: BasicEncoding, is_id: bool) {
     match encoding {
         BasicEncoding::Rfc6749 => out.extend(form_urlencoded::byte_serialize(text.as_bytes())),

@@ -221,7 +221,7 @@ impl fmt::Debug for Credentials {
 
 /// How one request is authenticated.
 pub(crate) enum Authentication {
-    Basic { header: HeaderValue, secret: Secret },
+    Basic { header: HeaderValue, secret: Secret, encoded: bool },
     Body { client_id: String, secret: Secret },
     ClientId(String),
     Nothing,
@@ -257,7 +257,9 @@ fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication
     }
     match sent {
         Sent::Basic(encoding) => {
-            Ok(Authentication::Basic { header: basic::header(client_id, secret.secret(), encoding)?, secret })
+            let header = basic::header(client_id, secret.secret(), encoding)?;
+            let encoded = basic::is_encoded(client_id, secret.secret(), encoding);
+            Ok(Authentication::Basic { header, secret, encoded })
         }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
     }

@@ -3,7 +3,8 @@
 //!
 //! # The first program
 //!
-//! ```no_run
+#![cfg_attr(feature = "ureq", doc = "```no_run")]
+#![cfg_attr(not(feature = "ureq"), doc = "```ignore")]
 //! use client_credentials::{Credentials, TokenRequest, TokenSource};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,6 +20,8 @@
 //! The agent is an ordinary `ureq::Agent`. Requests for `https://api.example.com` carry a valid token; any other request
 //! is left alone. Without ureq, [`TokenSource::authorize`] and [`TokenSource::replacement`] do the same for any HTTP
 //! client.
+//!
+//! Recipes for identity providers and answers to "How do I ...?" are in the `guide` module of this documentation.
 //!
 //! # In scope, and out of scope
 //!
@@ -61,6 +64,7 @@ mod challenge;
 mod credentials;
 mod error;
 mod event;
+pub mod guide;
 mod moment;
 mod policy;
 mod request;

@@ -113,6 +113,7 @@ impl TokenRequest {
                 .and_then(|value| retry_after(value.as_bytes(), sent_at.wall)),
             retryable,
             excerpt,
+            encoded: false,
         }))
     }
 }

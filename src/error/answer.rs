@@ -29,6 +29,8 @@ pub struct Denied {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) retryable: bool,
     pub(crate) excerpt: Option<String>,
+    /// HTTP Basic carried id or secret in encoded form, which the server may not have undone.
+    pub(crate) encoded: bool,
 }
 
 impl Denied {
@@ -82,8 +84,24 @@ impl Denied {
 
     fn remedy(&self) -> Option<&'static str> {
         Some(match (self.status, self.code.as_deref()) {
-            (_, Some("invalid_client")) => {
-                "check the client id and secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body)"
+            // The RFC's word, what vendors say instead, and a bare status.
+            (401, _)
+            | (403, None)
+            | (_, Some("invalid_client" | "invalid_client_id" | "incorrect_client_credentials" | "unauthorized")) => {
+                if self.encoded {
+                    "check the client id and secret; they hold characters that are encoded for HTTP Basic, which some \
+                     servers do not undo: try Credentials::in_body or BasicEncoding::Raw (Credentials::basic_encoding)"
+                } else {
+                    "check the client id and secret, and how they are sent (Credentials::basic_encoding, \
+                     Credentials::in_body)"
+                }
+            }
+            (_, Some("access_denied")) => {
+                "allow this client the API at the authorization server, and name the API (TokenRequest::audience)"
+            }
+            (_, Some("invalid_grant")) => {
+                "the assertion or token that was sent is wrong or expired (TokenRequest::parameter); if this machine \
+                 signs assertions, check its clock"
             }
             (_, Some("invalid_scope")) => "ask only for scopes granted to this client (TokenRequest::scope)",
             (_, Some("invalid_target")) => "check TokenRequest::resource and TokenRequest::audience",

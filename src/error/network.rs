@@ -75,7 +75,9 @@ impl TransportErrorKind {
             Self::Connect => {
                 "could not connect; check the host, the network and, if you need one, the proxy (UreqTransport::with_agent)"
             }
-            Self::Timeout => "no answer in the time allowed",
+            Self::Timeout => {
+                "no answer in the time allowed; check the network and, if you need one, the proxy (UreqTransport::with_agent), or allow more time (TokenSourceBuilder::timeout)"
+            }
             Self::Tls => {
                 "TLS failed; if the server uses a private CA, give UreqTransport::with_agent an agent that trusts it, and check this machine's clock"
             }

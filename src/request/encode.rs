@@ -55,7 +55,7 @@ impl TokenRequest {
         const LONG: usize = 16;
         let mut raw: Vec<&str> = Vec::new();
         match authentication {
-            Authentication::Basic { header, secret } => {
+            Authentication::Basic { header, secret, .. } => {
                 raw.push(secret.secret());
                 raw.extend(header.to_str().ok().and_then(|value| value.strip_prefix("Basic ")));
             }

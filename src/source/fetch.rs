@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroize as _;
 
+use crate::credentials::Authentication;
 use crate::error::{Error, TransportError, TransportErrorKind, TransportFailure};
 use crate::event::{EventKind, Reason};
 use crate::moment::Moment;
@@ -186,6 +187,7 @@ impl TokenSource {
         let result = result.map_err(|mut error| {
             if let Error::Denied(denied) = &mut error {
                 denied.hide(&self.0.request.secrets(&authentication));
+                denied.encoded = matches!(authentication, Authentication::Basic { encoded: true, .. });
             }
             error
         });
