@@ -83,10 +83,14 @@ impl Origins {
 }
 
 fn parse(url: &str) -> Result<(bool, String, u16), Error> {
-    let uri: Uri = url.parse().map_err(|_| Error::configuration(format!("origin {url:?} is not a URL")))?;
-    let (secure, host, port) = read(&uri).ok_or_else(|| {
-        Error::configuration("an origin is an http(s) URL with a host, no user info and a port from 0 to 65535")
-    })?;
+    // Not shown: it may hold a password.
+    let wrong = || {
+        Error::configuration(
+            "TokenRequest::allow_origin: not an http(s) URL with a host, without user info, with a port from 0 to 65535",
+        )
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let (secure, host, port) = read(&uri).ok_or_else(wrong)?;
     Ok((secure, host.to_ascii_lowercase(), port))
 }
 

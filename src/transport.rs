@@ -1,8 +1,9 @@
-//! The port to the network: one trait, one method. Imports `error`.
+//! The port to the network: one trait, one method. Imports `error`, `policy`.
 
 use std::time::Duration;
 
 use crate::error::TransportError;
+use crate::policy::Policy;
 
 /// Sends one token request and returns the whole answer.
 ///
@@ -52,6 +53,14 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Bytes of the answer's body, counted after decompression.
     pub max_body: usize,
+}
+
+impl Default for Limits {
+    /// The limits of a source without settings: 30 seconds, 5 of them to connect, and 256 KiB.
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self { timeout: policy.timeout, connect_timeout: policy.connect_timeout, max_body: policy.max_body }
+    }
 }
 
 impl<F> Transport for F

@@ -105,7 +105,9 @@ impl Denied {
             }
             (_, Some("invalid_scope")) => "ask only for scopes granted to this client (TokenRequest::scope)",
             (_, Some("invalid_target")) => "check TokenRequest::resource and TokenRequest::audience",
-            (_, Some("unauthorized_client")) => "allow this client the grant at the authorization server",
+            (_, Some("unauthorized_client")) => {
+                "allow this client the grant at the authorization server; some servers say this for a wrong secret too"
+            }
             (_, Some("unsupported_grant_type")) => "check TokenRequest::grant_type",
             (_, Some("invalid_request")) => {
                 "a parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope"

@@ -158,7 +158,7 @@ impl TokenRequest {
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://bitbucket.org/site/oauth2/access_token")?
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .grant_type("refresh_token")?
     ///     .parameter("refresh_token", "tGzv3JOkF0XG5Qx2TlKWIA")?;
     /// # Ok::<_, client_credentials::Error>(())

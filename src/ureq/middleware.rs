@@ -26,7 +26,7 @@ use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 ///
 /// A request gets a token if its URL may receive it ([`TokenSource::allows`]) and it has no `Authorization` header
 /// yet; any other request is passed on untouched. If there is no token to be had, the request is not sent, and the
-/// call returns `ureq::Error::Other` with the [`Error`](crate::Error) inside. After a 401 that a new token may mend,
+/// call returns the [`Error`](crate::Error) inside a `ureq::Error` (see [`Error::from_ureq`](crate::Error::from_ureq)). After a 401 that a new token may mend,
 /// the request is sent once more, if its body can be.
 ///
 /// # Examples
@@ -36,13 +36,6 @@ use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
 /// # let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
 /// let config = ureq::Agent::config_builder().middleware(source.middleware()).build();
-///
-/// fn why(error: &ureq::Error) -> Option<&client_credentials::Error> {
-///     match error {
-///         ureq::Error::Other(error) => error.downcast_ref(),
-///         _ => None,
-///     }
-/// }
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone)]

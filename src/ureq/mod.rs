@@ -64,3 +64,28 @@ impl TokenSource {
         Middleware::new(self.clone(), false)
     }
 }
+
+impl Error {
+    /// The error of this crate in what a call through an agent returned, if that is why the call failed: ureq passes it
+    /// on as `ureq::Error::Other`. The API request was not sent then.
+    ///
+    /// ```no_run
+    /// # let agent = ureq::agent();
+    /// use client_credentials::Error;
+    ///
+    /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {
+    ///     match Error::from_ureq(&error) {
+    ///         Some(error) if error.is_retryable() => eprintln!("later: {error}"),
+    ///         Some(error) => eprintln!("mend this: {error}"),
+    ///         None => eprintln!("the API: {error}"),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn from_ureq(error: &::ureq::Error) -> Option<&Self> {
+        match error {
+            ::ureq::Error::Other(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}

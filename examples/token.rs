@@ -1,0 +1,97 @@
+//! Prints a token, for pipelines with curl: `cargo run --example token -- --help`
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
+
+use client_credentials::{
+    AccessToken, BasicEncoding, Clock as _, EventKind, SystemClock, TokenRequest, TokenSource, UreqTransport,
+};
+use common::{Args, Failure, Usage, say};
+
+const HELP: &str = "\
+Prints an access token.
+
+Usage: token [OPTIONS]
+
+  --token-endpoint URL       [env: TOKEN_ENDPOINT]
+  --client-id ID             [env: CLIENT_ID]
+  --client-secret-file FILE  holds the secret   [env: CLIENT_SECRET: the secret itself]
+  --auth METHOD              basic (default), basic-raw, or body
+  --audience NAME
+  --scope SCOPES
+  --parameter NAME=VALUE     a further parameter; may be repeated
+
+  --header                   print a whole header: `token --header | curl --header @- https://api.example.com/`
+                             shows the token neither to the list of processes nor to the history of the shell
+  --json                     print an object: access_token, token_type, expires_in, expires_at (Unix time), scope
+  --verbose                  say on standard error what is asked and answered, without secrets
+";
+
+fn main() -> ExitCode {
+    common::run(HELP, program)
+}
+
+fn program(mut args: Args) -> Result<(), Failure> {
+    let credentials = args.credentials()?;
+    let credentials = match args.optional("auth")?.as_deref() {
+        None | Some("basic") => credentials,
+        Some("basic-raw") => credentials.basic_encoding(BasicEncoding::Raw),
+        Some("body") => credentials.in_body(),
+        Some(other) => return Err(Usage::new(format!("--auth: {other:?} is no method")).into()),
+    };
+    // Whoever reads standard output decides where the token goes, so there is nothing to be checked here. A program
+    // that calls the API itself names its origin instead.
+    let mut request = TokenRequest::new(&args.token_endpoint()?)?.dangerously_allow_any_origin();
+    if let Some(audience) = args.optional("audience")? {
+        request = request.audience(audience);
+    }
+    if let Some(scope) = args.optional("scope")? {
+        request = request.scope(&scope)?;
+    }
+    for pair in args.all("parameter")? {
+        let (name, value) = pair.split_once('=').ok_or_else(|| Usage::new("--parameter wants NAME=VALUE"))?;
+        request = request.parameter(name, value)?;
+    }
+    let (header, json, verbose) = (args.switch("header"), args.switch("json"), args.switch("verbose"));
+    if !args.words()?.is_empty() || (header && json) {
+        return Err(Usage::new("too many arguments").into());
+    }
+
+    if verbose {
+        eprintln!("> {credentials:?}");
+        eprintln!("> {request:?}");
+    }
+    let mut builder = TokenSource::builder(credentials, request, UreqTransport::new());
+    if verbose {
+        builder = builder.on_event(|event| match event.kind {
+            EventKind::Requested { .. } => eprintln!("> {event}"),
+            EventKind::Answered { status: Some(status), .. } => eprintln!("< {event} (status {status})"),
+            _ => eprintln!("< {event}"),
+        });
+    }
+    let token = builder.build()?.token()?;
+    if verbose {
+        eprintln!("< {token:?}");
+    }
+    if json {
+        return Ok(say(object(&token))?);
+    }
+    say(if header { format!("Authorization: Bearer {}", token.secret()) } else { token.secret().to_owned() })?;
+    Ok(())
+}
+
+fn object(token: &AccessToken) -> serde_json::Value {
+    let mut object = serde_json::json!({"access_token": token.secret(), "token_type": "Bearer"});
+    if let Some(lifetime) = token.expires_in() {
+        let age = SystemClock.now().since(&token.sent_at());
+        object["expires_in"] = lifetime.saturating_sub(age).as_secs().into();
+        let expiry = token.sent_at().wall.checked_add(lifetime).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        object["expires_at"] = expiry.map(|since| since.as_secs()).into();
+    }
+    if let Some(scope) = token.scope() {
+        object["scope"] = scope.join(" ").into();
+    }
+    object
+}
