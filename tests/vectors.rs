@@ -221,3 +221,20 @@ fn expires_in_is_read_in_every_shape_that_real_servers_write() {
         assert_eq!(lifetime(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn an_excerpt_is_short_escaped_and_only_of_answers_that_are_neither_good_nor_oauth() {
+    let excerpt = |status: u16, body: &str| {
+        let response = http::Response::builder().status(status).body(body.to_owned()).expect("a response");
+        match request().decode(&response, sent_at()).expect_err("an error") {
+            Error::Denied(denied) => denied.excerpt().map(str::to_owned),
+            _ => None,
+        }
+    };
+    assert_eq!(excerpt(502, "<html>\u{1b}[31m"), Some(r"<html>\x1b[31m".to_owned()));
+    assert_eq!(excerpt(502, ""), None);
+    assert_eq!(excerpt(400, r#"{"error":"invalid_scope"}"#), None);
+    assert_eq!(excerpt(200, "<html>"), None);
+    assert_eq!(excerpt(200, r#"{"error":"invalid_scope"}"#), None);
+    assert_eq!(excerpt(500, &"x".repeat(1000)), Some("x".repeat(256) + "..."));
+}
