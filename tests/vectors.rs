@@ -238,3 +238,14 @@ fn an_excerpt_is_short_escaped_and_only_of_answers_that_are_neither_good_nor_oau
     assert_eq!(excerpt(200, r#"{"error":"invalid_scope"}"#), None);
     assert_eq!(excerpt(500, &"x".repeat(1000)), Some("x".repeat(256) + "..."));
 }
+
+#[test]
+fn a_scope_may_come_as_an_array_and_what_is_no_scope_is_none() {
+    let scope = |value: &str| {
+        let body = format!(r#"{{"access_token":"t","scope":{value}}}"#);
+        request().decode(&http::Response::new(body), sent_at()).expect("a token").scope().map(<[String]>::to_vec)
+    };
+    assert_eq!(scope(r#"["a","b c",1]"#), Some(vec!["a".to_owned(), "b c".to_owned()]));
+    assert_eq!(scope(r#"" a  b ""#), Some(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(scope("7"), None);
+}
