@@ -7,8 +7,9 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use crate::error::{Denied, Error, Excerpt, ProtocolError, ProtocolErrorKind};
+use crate::error::{Denied, Error, Excerpt, ProtocolError, ProtocolErrorKind, hidden};
 use crate::moment::Moment;
 use crate::request::TokenRequest;
 use crate::retry::retry_after;
@@ -36,11 +37,21 @@ impl TokenRequest {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn decode<B: AsRef<[u8]>>(&self, response: &http::Response<B>, sent_at: Moment) -> Result<AccessToken, Error> {
+        self.decode_hiding(response, sent_at, &[])
+    }
+
+    /// The same; no error shows any of `secrets`, should the server have repeated them.
+    pub(crate) fn decode_hiding<B: AsRef<[u8]>>(
+        &self,
+        response: &http::Response<B>,
+        sent_at: Moment,
+        secrets: &[Zeroizing<String>],
+    ) -> Result<AccessToken, Error> {
         let body = response.body().as_ref();
         let object = Object::read(body, is_form(response));
         if !response.status().is_success() {
             let object = object.ok().filter(|object| object.repeated.is_none()).unwrap_or_default();
-            return Err(self.denied(response, object, Some(body), sent_at));
+            return Err(self.denied(response, object, excerpt(body, secrets), sent_at, secrets));
         }
         let wrong = |kind| {
             Error::Protocol(ProtocolError {
@@ -54,12 +65,17 @@ impl TokenRequest {
             return Err(wrong(ProtocolErrorKind::DuplicateMember(name)));
         }
         if object.code().is_some() {
-            return Err(self.denied(response, object, None, sent_at));
+            return Err(self.denied(response, object, None, sent_at, secrets));
         }
-        self.token(object, sent_at).map_err(wrong)
+        self.token(object, sent_at, secrets).map_err(wrong)
     }
 
-    fn token(&self, mut object: Object, sent_at: Moment) -> Result<AccessToken, ProtocolErrorKind> {
+    fn token(
+        &self,
+        mut object: Object,
+        sent_at: Moment,
+        secrets: &[Zeroizing<String>],
+    ) -> Result<AccessToken, ProtocolErrorKind> {
         let token = match object.take("access_token") {
             None => return Err(ProtocolErrorKind::MissingAccessToken),
             Some(Value::String(token)) => token,
@@ -68,8 +84,11 @@ impl TokenRequest {
         match object.take("token_type") {
             None => {}
             Some(Value::String(name)) if self.means_bearer(&name) => {}
-            Some(Value::String(name)) => return Err(ProtocolErrorKind::UnsupportedTokenType(name)),
-            Some(other) => return Err(ProtocolErrorKind::UnsupportedTokenType(other.to_string())),
+            Some(Value::String(name)) => {
+                let name = hidden(&hidden(&name, secrets), &[&token]);
+                return Err(ProtocolErrorKind::UnsupportedTokenType(name));
+            }
+            Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
         let expires_in = object.take("expires_in").map(|value| seconds(&value)).transpose()?;
         // Bitbucket said `scopes` until May 2026.
@@ -90,32 +109,44 @@ impl TokenRequest {
         &self,
         response: &http::Response<B>,
         mut object: Object,
-        shown: Option<&[u8]>,
+        excerpt: Option<String>,
         sent_at: Moment,
+        secrets: &[Zeroizing<String>],
     ) -> Error {
         let status = response.status();
         let code = object.code();
         let retryable = matches!(status.as_u16(), 408 | 429 | 500..=599)
             || matches!(code.as_deref(), Some("server_error" | "temporarily_unavailable"));
-        let excerpt = match (&code, shown) {
-            (None, Some(body)) if !body.is_empty() => Some(Excerpt(body).to_string()),
-            _ => None,
-        };
+        let show = |text: String| hidden(&text, secrets);
         Error::Denied(Box::new(Denied {
             endpoint: self.endpoint_host().to_owned(),
             status: status.as_u16(),
-            code,
-            description: object.take_text("error_description"),
-            uri: object.take_text("error_uri"),
+            excerpt: excerpt.filter(|_| code.is_none()),
+            code: code.map(show),
+            description: object.take_text("error_description").map(show),
+            uri: object.take_text("error_uri").map(show),
             retry_after: response
                 .headers()
                 .get(RETRY_AFTER)
                 .and_then(|value| retry_after(value.as_bytes(), sent_at.wall)),
             retryable,
-            excerpt,
             encoded: false,
         }))
     }
+}
+
+/// The beginning of a body, fit to be printed; none of an empty one, and none that may hold a token.
+fn excerpt(body: &[u8], secrets: &[Zeroizing<String>]) -> Option<String> {
+    let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+    let (read, more) = body.split_at(body.len().min(Excerpt::LONGEST + 1 + longest));
+    let beginning = String::from_utf8_lossy(read);
+    if body.is_empty() || beginning.contains("_token") {
+        return None;
+    }
+    let mut shown = hidden(&beginning, secrets).into_bytes();
+    // What was cut may have been a secret that is no longer known by its beginning.
+    shown.truncate(if more.is_empty() { shown.len() } else { shown.len().saturating_sub(longest) });
+    Some(Excerpt(&shown).to_string())
 }
 
 fn is_form<B>(response: &http::Response<B>) -> bool {

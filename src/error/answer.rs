@@ -71,17 +71,6 @@ impl Denied {
         &self.endpoint
     }
 
-    /// A server may repeat what it was sent; none of these texts may come back through it.
-    pub(crate) fn hide<S: AsRef<str>>(&mut self, secrets: &[S]) {
-        for text in [&mut self.code, &mut self.description, &mut self.uri, &mut self.excerpt].into_iter().flatten() {
-            for secret in secrets {
-                if text.contains(secret.as_ref()) {
-                    *text = text.replace(secret.as_ref(), "[redacted]");
-                }
-            }
-        }
-    }
-
     fn remedy(&self) -> Option<&'static str> {
         Some(match (self.status, self.code.as_deref()) {
             // The RFC's word, what vendors say instead, and a bare status.
@@ -229,11 +218,35 @@ impl fmt::Display for ProtocolErrorKind {
 /// Text from a server as it may be printed: at most 256 bytes, everything but printable ASCII escaped.
 pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
 
+impl Excerpt<'_> {
+    pub(crate) const LONGEST: usize = 256;
+}
+
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 256;
-        let shown = &self.0[..self.0.len().min(LONGEST)];
+        let shown = &self.0[..self.0.len().min(Self::LONGEST)];
         write!(f, "{}", shown.escape_ascii())?;
-        if self.0.len() > LONGEST { f.write_str("...") } else { Ok(()) }
+        if self.0.len() > Self::LONGEST { f.write_str("...") } else { Ok(()) }
     }
 }
+
+/// A server may repeat what it was sent: this is its text without any of `secrets`, in whatever case their escapes are.
+/// A secret shorter than a word cannot be told from one, and is left alone.
+pub(crate) fn hidden<S: AsRef<str>>(text: &str, secrets: &[S]) -> String {
+    let mut shown = text.to_owned();
+    for secret in secrets.iter().map(AsRef::as_ref).filter(|secret| secret.len() >= WORD) {
+        let mut from = 0;
+        while let Some(at) = shown.as_bytes()[from..]
+            .windows(secret.len())
+            .position(|window| window.eq_ignore_ascii_case(secret.as_bytes()))
+        {
+            let at = from + at;
+            shown.replace_range(at..at + secret.len(), REDACTED);
+            from = at + REDACTED.len();
+        }
+    }
+    shown
+}
+
+const WORD: usize = 8;
+const REDACTED: &str = "[redacted]";

@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use answer::Excerpt;
 pub use answer::{Denied, ProtocolError, ProtocolErrorKind};
+pub(crate) use answer::{Excerpt, hidden};
 pub use network::{TransportError, TransportErrorKind, TransportFailure};
 
 /// Why there is no token, or why a request was not authorized.

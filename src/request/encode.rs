@@ -49,9 +49,8 @@ impl TokenRequest {
 
     /// Every text that a server could only have from this request and must not be printed: the client secret, the
     /// Basic value, an `Authorization` header, long parameter values such as an assertion; as they are and as they
-    /// look when encoded. A secret shorter than a word cannot be told from one, and is left alone.
+    /// look when encoded.
     pub(crate) fn secrets(&self, authentication: &Authentication) -> Vec<Zeroizing<String>> {
-        const WORD: usize = 8;
         const LONG: usize = 16;
         let mut raw: Vec<&str> = Vec::new();
         match authentication {
@@ -65,7 +64,7 @@ impl TokenRequest {
         raw.extend(self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split(' ').next_back()));
         raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
         let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(2 * raw.len());
-        for text in raw.into_iter().filter(|text| text.len() >= WORD) {
+        for text in raw {
             secrets.push(Zeroizing::new(text.to_owned()));
             let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
             if encoded != text {

@@ -177,7 +177,7 @@ impl TokenSource {
                     Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
                         .into_error(self.0.request.endpoint_host()))
                 } else {
-                    self.0.request.decode(&response, sent_at)
+                    self.0.request.decode_hiding(&response, sent_at, &self.0.request.secrets(&authentication))
                 };
                 response.body_mut().zeroize();
                 result
@@ -186,7 +186,6 @@ impl TokenSource {
         };
         let result = result.map_err(|mut error| {
             if let Error::Denied(denied) = &mut error {
-                denied.hide(&self.0.request.secrets(&authentication));
                 denied.encoded = matches!(authentication, Authentication::Basic { encoded: true, .. });
             }
             error
