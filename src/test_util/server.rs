@@ -263,23 +263,29 @@ impl Shared {
 /// A request, of which the last byte is not yet read, for [`Step::Reset`]: it is only looked at.
 fn receive(mut stream: &TcpStream) -> Option<http::Request<Vec<u8>>> {
     let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r") {
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
+    let mut seen = [0; 4096];
+    loop {
+        let count = stream.peek(&mut seen).ok().filter(|count| *count > 0)?;
+        let read = head.len();
+        head.extend_from_slice(&seen[..count]);
+        let look_at = read.saturating_sub(3);
+        let end = head[look_at..].windows(4).position(|end| end == b"\r\n\r\n").map(|at| look_at + at + 4);
+        head.truncate(end.unwrap_or(head.len()));
+        let unread = usize::from(end.is_some());
+        stream.read_exact(&mut seen[..head.len() - read - unread]).ok()?;
+        if end.is_some() {
+            break;
+        }
         if head.len() > LONGEST_REQUEST {
             return None;
         }
     }
     let request = parse(&head)?;
-    let length = content_length(request.headers())?;
-    let mut body = vec![0; length];
+    let mut body = vec![0; content_length(request.headers())?];
     if let Some((last, rest)) = body.split_last_mut() {
         receive_last(stream)?;
         stream.read_exact(rest).ok()?;
-        stream.peek(std::slice::from_mut(last)).ok().filter(|seen| *seen > 0)?;
-    } else {
-        stream.peek(&mut byte).ok().filter(|seen| *seen > 0)?;
+        stream.peek(std::slice::from_mut(last)).ok().filter(|count| *count > 0)?;
     }
     Some(request.map(|()| body))
 }
