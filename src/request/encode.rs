@@ -49,7 +49,7 @@ impl TokenRequest {
 
     /// Every text that a server could only have from this request and must not be printed: the client secret, the
     /// Basic value, an `Authorization` header, long parameter values such as an assertion; as they are and as they
-    /// look when encoded.
+    /// look in a form, a URL and JSON.
     pub(crate) fn secrets(&self, authentication: &Authentication) -> Vec<Zeroizing<String>> {
         const LONG: usize = 16;
         let mut raw: Vec<&str> = Vec::new();
@@ -63,14 +63,13 @@ impl TokenRequest {
         }
         raw.extend(self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split(' ').next_back()));
         raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
-        let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(2 * raw.len());
+        let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(4 * raw.len());
         for text in raw {
-            secrets.push(Zeroizing::new(text.to_owned()));
-            let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            if encoded != text {
-                secrets.push(Zeroizing::new(encoded.replace('+', "%20")));
-                secrets.push(Zeroizing::new(encoded));
-            }
+            let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let json = serde_json::Value::from(text).to_string();
+            let json = json[1..json.len() - 1].to_owned();
+            let forms = [text.to_owned(), form.replace('+', "%20"), form, json];
+            secrets.extend(forms.into_iter().map(Zeroizing::new));
         }
         secrets
     }
