@@ -220,3 +220,134 @@ impl Slot {
         self.last_error.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use serde_json::Map;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        static START: std::sync::OnceLock<Moment> = std::sync::OnceLock::new();
+        #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+        let start = START.get_or_init(|| Moment { monotonic: Instant::now(), wall: SystemTime::now() });
+        start.later(Duration::from_secs(seconds))
+    }
+
+    fn token(name: &str, sent: u64) -> AccessToken {
+        AccessToken::new(name, Some(Duration::from_secs(1000)), None, Map::new(), at(sent)).expect("a token")
+    }
+
+    /// Renewed from 770 s (no jitter), stale from 970 s, dead at 1000 s.
+    fn with_token() -> Slot {
+        let mut slot = Slot::new(0.0);
+        let flight = slot.begin(at(0), Duration::ZERO);
+        slot.land(flight, Landing::Fetched(token("one", 0)), at(1), &Policy::default());
+        slot
+    }
+
+    fn word(next: &Next) -> &'static str {
+        match next {
+            Next::Use { .. } => "use",
+            Next::Lead { .. } => "lead",
+            Next::Follow { .. } => "follow",
+            Next::Fail(_) => "fail",
+        }
+    }
+
+    fn error() -> Error {
+        Error::configuration("for a test")
+    }
+
+    #[test]
+    fn each_border_of_a_life_belongs_to_what_follows_it() {
+        let slot = with_token();
+        let schedule = slot.held().expect("a token").1;
+        let words: Vec<_> = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&slot.next(at(age), false)))).into();
+        assert_eq!((schedule.renew.as_secs(), schedule.stale.as_secs()), (770, 970));
+        assert_eq!(words, [(769, "use"), (770, "lead"), (969, "lead"), (970, "lead"), (999, "lead"), (1000, "lead")]);
+        assert!(matches!(slot.next(at(999), false), Next::Lead { good: Some(good), .. } if good.left.as_secs() == 1));
+        assert!(matches!(slot.next(at(1000), false), Next::Lead { good: None, .. }));
+        assert!(matches!(slot.next(at(700), false), Next::Use { holds, .. } if holds.as_secs() == 70));
+    }
+
+    #[test]
+    fn while_somebody_renews_others_use_the_token_until_it_is_stale() {
+        let mut slot = with_token();
+        let flight = slot.begin(at(800), Duration::ZERO);
+        assert!(matches!(slot.next(at(969), false), Next::Use { holds, .. } if holds.as_secs() == 1));
+        assert!(matches!(slot.next(at(970), false), Next::Follow { flight: f, good: Some(_) } if f == flight));
+        assert!(matches!(slot.next(at(1000), false), Next::Follow { good: None, .. }));
+        assert_eq!(word(&slot.next(at(800), true)), "follow");
+        assert!(slot.is_flying(flight) && !slot.is_flying(flight + 1));
+    }
+
+    #[test]
+    fn a_failure_is_remembered_to_its_last_moment_and_the_good_token_used_meanwhile() {
+        let mut slot = with_token();
+        let flight = slot.begin(at(800), Duration::ZERO);
+        slot.land(flight, Landing::Failed(error()), at(801), &Policy::default());
+        assert!(slot.landed(flight).is_some_and(Result::is_err) && slot.landed(flight - 1).is_none());
+        // Ten seconds for what retrying cannot mend.
+        assert!(matches!(slot.next(at(805), false), Next::Use { holds, .. } if holds.as_secs() == 6));
+        assert_eq!(word(&slot.next(at(810), true)), "fail");
+        assert_eq!(word(&slot.next(at(811), false)), "lead");
+        let flight = slot.begin(at(995), Duration::ZERO);
+        slot.land(flight, Landing::Failed(error()), at(995), &Policy::default());
+        assert!(matches!(slot.next(at(998), false), Next::Use { holds, .. } if holds.as_secs() == 2));
+        assert_eq!(word(&slot.next(at(1000), false)), "fail");
+        assert_eq!((slot.counts.fetches, slot.counts.failures), (3, 2));
+        assert!(slot.last_error().is_some());
+    }
+
+    #[test]
+    fn only_the_flight_under_way_can_land_and_an_abandoned_one_leaves_no_result() {
+        let mut slot = Slot::new(0.0);
+        let flight = slot.begin(at(0), Duration::ZERO);
+        slot.land(flight + 1, Landing::Fetched(token("x", 0)), at(0), &Policy::default());
+        assert!(slot.held().is_none() && slot.is_flying(flight));
+        slot.land(flight, Landing::Abandoned, at(0), &Policy::default());
+        assert!(slot.landed(flight).is_none() && !slot.is_flying(flight));
+        assert!(
+            matches!(slot.next(at(0), false), Next::Lead { after, reason: Reason::Empty, .. } if after.as_secs() == 1)
+        );
+        assert_eq!(slot.counts.failures, 1);
+    }
+
+    #[test]
+    fn fetches_start_a_second_apart_also_after_a_pause() {
+        let mut slot = Slot::new(0.0);
+        let flight = slot.begin(at(0), Duration::from_secs(1));
+        slot.land(flight, Landing::Abandoned, at(1), &Policy::default());
+        assert!(matches!(slot.next(at(1), false), Next::Lead { after, .. } if after.as_secs() == 1));
+        assert!(matches!(slot.next(at(2), false), Next::Lead { after, .. } if after.is_zero()));
+    }
+
+    #[test]
+    fn a_refusal_drops_the_token_once_in_ten_seconds_and_tells_why_the_next_is_fetched() {
+        let mut slot = with_token();
+        let one = token("one", 0);
+        assert!(matches!(slot.refuse(&one, at(20)), Refusal::Dropped));
+        assert!(matches!(slot.next(at(20), false), Next::Lead { reason: Reason::Refused, .. }));
+        // Another thread that reports the same token joins in.
+        assert!(matches!(slot.refuse(&one, at(21)), Refusal::Dropped));
+        let flight = slot.begin(at(21), Duration::ZERO);
+        slot.land(flight, Landing::Fetched(token("two", 21)), at(21), &Policy::default());
+        assert!(matches!(slot.refuse(&one, at(22)), Refusal::Superseded(two) if two.secret() == "two"));
+        assert!(matches!(slot.refuse(&token("two", 21), at(29)), Refusal::Throttled));
+        assert_eq!(word(&slot.next(at(29), false)), "use");
+        assert!(matches!(slot.refuse(&token("two", 21), at(30)), Refusal::Dropped));
+        assert_eq!(slot.counts.refusals, 5);
+        // A late word about a token that is neither cached nor the last one refused.
+        assert!(matches!(slot.refuse(&one, at(31)), Refusal::Throttled));
+    }
+
+    #[test]
+    fn a_dead_token_supersedes_nothing() {
+        let mut slot = with_token();
+        assert!(matches!(slot.refuse(&token("zero", 0), at(999)), Refusal::Superseded(_)));
+        assert!(matches!(slot.refuse(&token("zero", 0), at(1000)), Refusal::Dropped));
+    }
+}
