@@ -17,7 +17,7 @@ pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
 fn http_date(text: &str) -> Option<SystemTime> {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     httpdate::parse_http_date(text).ok().or_else(|| {
-        let rest = text.strip_prefix(|_: char| true)?.get(2..)?;
+        let (_, rest) = text.split_at_checked(3).filter(|(day, _)| day.bytes().all(|b| b.is_ascii_alphabetic()))?;
         DAYS.iter().find_map(|day| httpdate::parse_http_date(&format!("{day}{rest}")).ok())
     })
 }
@@ -46,7 +46,16 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         assert_eq!(retry_after(b"99999999999999999999999", now), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(retry_after(b"Fri, 31 Dec 9999 23:59:59 GMT", now).map(|d| d.as_secs()), Some(253_402_300_799));
-        for odd in ["\u{e9}", "a", "aé", "", "Mo", "\u{1f511}\u{1f511}\u{1f511}"] {
+        for odd in [
+            "\u{1fd}1- Nov 03 08:49:37 1990",
+            "12, 14 Nov 2023 22:15:20 GMT",
+            "\u{e9}",
+            "a",
+            "aé",
+            "",
+            "Mo",
+            "\u{1f511}\u{1f511}\u{1f511}",
+        ] {
             assert_eq!(retry_after(odd.as_bytes(), now), None);
         }
         assert_eq!(retry_after(&[0xff, 0xfe], now), None);
