@@ -181,6 +181,9 @@ fn scope_list(value: &Value) -> Option<Vec<String>> {
 
 struct NotAnObject;
 
+/// More values than this are no token response.
+const MOST_VALUES: usize = 8192;
+
 /// The members of an answer, null ones left out.
 #[derive(Default)]
 struct Object {
@@ -193,6 +196,10 @@ impl Object {
     /// if it says so.
     fn read(body: &[u8], is_form: bool) -> Result<Self, NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
+        if body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count() > MOST_VALUES {
+            return Err(NotAnObject);
+        }
         match serde_json::from_slice(body) {
             Ok(object) => Ok(object),
             Err(_) if is_form && !body.is_empty() => {
