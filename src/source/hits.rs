@@ -27,7 +27,7 @@ struct Hit {
 }
 
 thread_local! {
-    static HITS: RefCell<[Option<Hit>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
+    static HITS: RefCell<[Option<Hit>; PLACES]> = RefCell::new([const { None }; PLACES]);
 }
 
 /// The token that this thread remembers for `flight`, if nothing has happened since, and it is not too long ago.
