@@ -197,7 +197,8 @@ impl Object {
     fn read(body: &[u8], is_form: bool) -> Result<Self, NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
-        if body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count() > MOST_VALUES {
+        let values = || body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
+        if body.len() > MOST_VALUES && values() > MOST_VALUES {
             return Err(NotAnObject);
         }
         match serde_json::from_slice(body) {

@@ -29,7 +29,7 @@ const CALLS: u32 = 1000;
 
 const LEGEND: &str = "\
 Limit and ours: best / median of all rounds. Ratio: the median of the ratios of single rounds, in brackets where it lies
-at 95 %, and the ratio of the medians. Held: `?` if the target is inside the brackets, so that the noise decides.
+at 95 %, then of the bests and of the medians. Held: `?` if the target is inside the brackets, so that noise decides.
 Core-ns: wall x min(threads, cores) / calls. GET, POST and cold start: both ends on one core.";
 
 fn main() {
@@ -244,11 +244,11 @@ impl Row {
     fn of(rounds: &Rounds, most: f64) -> Self {
         let ratio = quantile(rounds.ratios(), 0.5);
         let (low, high) = rounds.range_of_median();
-        let medians = quantile(rounds.ours(), 0.5) / quantile(rounds.limit(), 0.5);
+        let [best, medians] = [0.0, 0.5].map(|share| quantile(rounds.ours(), share) / quantile(rounds.limit(), share));
         Self {
             limit: show(|share| quantile(rounds.limit(), share)),
             ours: show(|share| quantile(rounds.ours(), share)),
-            ratio: format!("{ratio:.2} ({low:.2}-{high:.2}), {medians:.2}"),
+            ratio: format!("{ratio:.2} ({low:.2}-{high:.2}), best {best:.2}, medians {medians:.2}"),
             target: if most.is_finite() { format!("{most}x") } else { String::new() },
             held: match most {
                 _ if high <= most => Held::Yes,
