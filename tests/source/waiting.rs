@@ -87,3 +87,19 @@ fn one_elected_caller_renews_inside_the_window_and_nobody_else_waits() {
     assert_eq!(elected.join().expect("no panic"), "T2");
     assert_eq!((source.inspect().waits, script.requests().len()), (0, 2));
 }
+
+#[test]
+fn whoever_has_less_time_than_the_spacing_of_fetches_is_told_so_at_once() {
+    let script = Script::new();
+    script.token("T1", 0);
+    let source = source(&script);
+    source.token().expect("a token for this call only");
+    let before = client_credentials::Clock::now(&script.clock());
+    let error = source.token_within(Duration::from_millis(999)).expect_err("the next fetch is due in a second");
+    assert!(matches!(&error, Error::Transport(failure) if failure.kind() == TransportErrorKind::Timeout));
+    assert_eq!(client_credentials::Clock::now(&script.clock()), before);
+    assert_eq!(script.requests().len(), 1);
+    // Nobody leads meanwhile.
+    script.token("T2", 60);
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+}
