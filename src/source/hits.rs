@@ -9,9 +9,6 @@ use std::time::{Duration, Instant};
 use crate::source::flight::{Flight, Found};
 use crate::token::AccessToken;
 
-#[cfg(loom)]
-use loom::thread_local;
-
 /// How many questions a thread remembers; those whose flights share a place push each other out.
 const PLACES: usize = 16;
 
@@ -26,13 +23,22 @@ struct Hit {
     token: Option<AccessToken>,
 }
 
+type Places = RefCell<[Option<Hit>; PLACES]>;
+
+#[cfg(not(loom))]
 thread_local! {
-    static HITS: RefCell<[Option<Hit>; PLACES]> = RefCell::new([const { None }; PLACES]);
+    static HITS: Places = const { RefCell::new([const { None }; PLACES]) };
+}
+
+// The model checker's macro takes no const block.
+#[cfg(loom)]
+loom::thread_local! {
+    static HITS: Places = RefCell::default();
 }
 
 /// The token that this thread remembers for `flight`, if nothing has happened since, and it is not too long ago.
 pub(crate) fn recall(flight: &Flight, now: Instant) -> Option<AccessToken> {
-    let look = |hits: &RefCell<[Option<Hit>; PLACES]>| {
+    let look = |hits: &Places| {
         let hits = hits.borrow();
         let hit = hits[place(flight)].as_ref()?;
         let holds = hit.flight == flight.id() && now < hit.until && hit.edition == flight.edition();
@@ -45,7 +51,7 @@ pub(crate) fn recall(flight: &Flight, now: Instant) -> Option<AccessToken> {
 /// Takes note of what was found at the slot, and returns it, from the second time on as a copy for this thread.
 pub(crate) fn remember(flight: &Flight, found: Found, now: Instant) -> AccessToken {
     let Found { token, holds, edition } = found;
-    let note = |hits: &RefCell<[Option<Hit>; PLACES]>| {
+    let note = |hits: &Places| {
         let place = &mut hits.borrow_mut()[place(flight)];
         let known = place.take().filter(|hit| hit.flight == flight.id() && hit.edition == edition);
         let copy = known.map(|hit| hit.token.unwrap_or_else(|| token.detached()));
