@@ -4,7 +4,8 @@
 //!   no `error` that is a non-empty string, and with none of the five deciding members twice;
 //! - a token is 1*(%x21-7E), and its header is `Bearer ` and the token, marked sensitive;
 //! - its lifetime is the one stated;
-//! - an error prints as printable ASCII, at most 2,560 bytes of it, and never repeats a 2xx body that was not an error;
+//! - an error prints as printable ASCII, at most 2,560 bytes of it, and never repeats a 2xx body that was not an error,
+//!   nor a token that stands in its own `token_type`;
 //! - reading twice gives the same.
 //!
 //! Input: a digit first: status, space, content type, line feed, body. Anything else first: the bytes choose the
@@ -188,10 +189,10 @@ fn read(answer: &Answer) -> Reading {
     match member("token_type") {
         None => {}
         Some(Value::String(name)) if ["bearer", &ALIAS.to_lowercase()].contains(&&*name.to_ascii_lowercase()) => {}
-        Some(Value::String(name)) => {
-            return Reading::Protocol(ProtocolErrorKind::UnsupportedTokenType(name.clone()));
+        Some(other) => {
+            let shown = other.as_str().map_or_else(|| String::from("(not a string)"), |name| without(name, &text));
+            return Reading::Protocol(ProtocolErrorKind::UnsupportedTokenType(shown));
         }
-        Some(other) => return Reading::Protocol(ProtocolErrorKind::UnsupportedTokenType(other.to_string())),
     }
     let lifetime = match member("expires_in") {
         None => None,
@@ -205,6 +206,18 @@ fn read(answer: &Answer) -> Reading {
     }
     let scope = member("scope").or(member("scopes")).and_then(Value::as_str).map(str::to_owned);
     Reading::Token { text, lifetime, scope }
+}
+
+/// A token that stands in its own type too is not shown, unless it is too short to be told from a word.
+fn without(name: &str, token: &str) -> String {
+    let (mut rest, mut out) = (name, String::new());
+    while token.len() >= 8 {
+        let Some(at) = rest.to_ascii_lowercase().find(&token.to_ascii_lowercase()) else { break };
+        out.push_str(&rest[..at]);
+        out.push_str("[redacted]");
+        rest = &rest[at + token.len()..];
+    }
+    out + rest
 }
 
 /// The members, each name with its last value, and the deciding names that stand there twice.
