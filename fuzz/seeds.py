@@ -22,6 +22,8 @@ https://api.example.com https://api.example.com:/
 https://api.example.com https://evil.test?@api.example.com/
 https://api.example.com https://evil.test/#@api.example.com
 https://api.example.com:8443 https://api.example.com:8443/
+https://api.example.com:8443 http://api.example.com:8443/
+https://api.example.com https://api.example.com:+443/
 https://[2001:db8::1]:8443 https://[2001:DB8::1]:8443/x
 https://[::1] https://[0::1]/
 http://localhost:8080 http://LOCALHOST:8080/x

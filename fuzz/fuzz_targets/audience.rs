@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let (origin, url) = text.split_once('\n').unwrap_or((text, ""));
     let trick = inserted(origin, url, place);
     if let Some(allowed) = Allowed::new(origin) {
-        for url in [url, &trick, &origin.to_ascii_uppercase()] {
+        for url in [url, &trick, &origin.to_ascii_uppercase(), &other_scheme(origin)] {
             allowed.check(url);
         }
     }
@@ -45,6 +45,12 @@ fn inserted(origin: &str, part: &str, place: u8) -> String {
         place -= 1;
     }
     format!("{}{part}{}", &origin[..place], &origin[place..])
+}
+
+/// The same host and port, but for a port that goes without saying.
+fn other_scheme(origin: &str) -> String {
+    let (scheme, rest) = origin.split_once("://").unwrap_or((origin, ""));
+    format!("http{}://{rest}", if scheme.len() == 4 { "s" } else { "" })
 }
 
 thread_local! {
