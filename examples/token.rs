@@ -91,7 +91,7 @@ fn object(token: &AccessToken) -> serde_json::Value {
         object["expires_at"] = expiry.map(|since| since.as_secs()).into();
     }
     if let Some(scope) = token.scope() {
-        object["scope"] = scope.join(" ").into();
+        object["scope"] = scope.into();
     }
     object
 }

@@ -1,11 +1,13 @@
 //! The answer of the token endpoint: a token (RFC 6749 section 5.1) or an error (section 5.2).
 //! Imports `error`, `moment`, `request`, `retry`, `token`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -14,9 +16,6 @@ use crate::moment::Moment;
 use crate::request::TokenRequest;
 use crate::retry::retry_after;
 use crate::token::AccessToken;
-
-/// Members that decide about the token: two different readings of them are an attack surface.
-const ONCE: [&str; 5] = ["access_token", "token_type", "expires_in", "scope", "error"];
 
 impl TokenRequest {
     /// Reads the answer to this request. `sent_at` is the moment before the request was sent: the token's age counts
@@ -72,31 +71,31 @@ impl TokenRequest {
 
     fn token(
         &self,
-        mut object: Object,
+        mut object: Object<'_>,
         sent_at: Moment,
         secrets: &[Zeroizing<String>],
     ) -> Result<AccessToken, ProtocolErrorKind> {
-        let token = match object.take("access_token") {
+        let token = match present(object.access_token) {
             None => return Err(ProtocolErrorKind::MissingAccessToken),
-            Some(Value::String(token)) => token,
+            Some(Member::Text(token)) => token,
             Some(_) => return Err(ProtocolErrorKind::InvalidAccessToken),
         };
-        match object.take("token_type") {
+        match present(object.token_type) {
             None => {}
-            Some(Value::String(name)) if self.means_bearer(&name) => {}
-            Some(Value::String(name)) => {
+            Some(Member::Text(name)) if self.means_bearer(&name) => {}
+            Some(Member::Text(name)) => {
                 let name = hidden(&hidden(&name, secrets), &[&token]);
                 return Err(ProtocolErrorKind::UnsupportedTokenType(name));
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
-        let expires_in = object.take("expires_in").map(|value| seconds(&value)).transpose()?;
+        let expires_in = present(object.expires_in).map(|value| seconds(&value)).transpose()?;
         // Bitbucket said `scopes` until May 2026.
-        let scopes = object.take("scopes");
-        let scope = object.take("scope").or(scopes).and_then(|value| scope_list(&value));
-        object.take("refresh_token");
-        AccessToken::new(&token, expires_in, scope, object.members, sent_at)
-            .ok_or(ProtocolErrorKind::InvalidAccessToken)
+        let scopes = object.more.remove("scopes");
+        let scope =
+            present(object.scope).or_else(|| Member::deserialize(scopes?).ok()).and_then(|value| scope_list(&value));
+        object.more.remove("refresh_token");
+        AccessToken::new(&token, expires_in, scope, object.more, sent_at).ok_or(ProtocolErrorKind::InvalidAccessToken)
     }
 
     /// RFC 6749 section 7.1: a type that is not understood must not be used. Compared without case (section 5.1).
@@ -108,13 +107,13 @@ impl TokenRequest {
     fn denied<B>(
         &self,
         response: &http::Response<B>,
-        mut object: Object,
+        mut object: Object<'_>,
         excerpt: Option<String>,
         sent_at: Moment,
         secrets: &[Zeroizing<String>],
     ) -> Error {
         let status = response.status();
-        let code = object.code();
+        let code = object.code().map(str::to_owned);
         let retryable = matches!(status.as_u16(), 408 | 429 | 500..=599)
             || matches!(code.as_deref(), Some("server_error" | "temporarily_unavailable"));
         let show = |text: String| hidden(&text, secrets);
@@ -157,26 +156,40 @@ fn is_form<B>(response: &http::Response<B>) -> bool {
 }
 
 /// RFC 6749 section A.14, and what real servers make of it: a string, a fraction, a negative number.
-fn seconds(value: &Value) -> Result<Duration, ProtocolErrorKind> {
+fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
     let stated = match value {
-        Value::Number(number) => number.as_f64(),
+        Member::Number(number) => Some(*number),
         // Not all that `f64` reads: `inf` and `NaN` are no numbers of seconds.
-        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)) => {
+        Member::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)) => {
             text.parse().ok()
         }
+        // serde_json with its feature `arbitrary_precision`, which another crate may have switched on.
+        Member::Other(value) => value.as_f64(),
         _ => None,
     };
     // `as` saturates: no lifetime overflows, and the longest honoured one is a day.
     stated.map(|stated: f64| Duration::from_secs(stated as u64)).ok_or(ProtocolErrorKind::InvalidExpiresIn)
 }
 
-/// Split at spaces only: a comma is a legal character of a scope.
-fn scope_list(value: &Value) -> Option<Vec<String>> {
+/// RFC 6749 section 3.3, a single space between two values; some servers send an array. A comma is a legal character of
+/// a value.
+fn scope_list(value: &Member<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect()),
-        Value::Array(values) => Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        Member::Text(text) => Some(spaced(text.split(' '), text.len())),
+        Member::Other(value) => value.as_array().map(|values| spaced(values.iter().filter_map(Value::as_str), 0)),
         _ => None,
     }
+}
+
+fn spaced<'a>(words: impl Iterator<Item = &'a str>, length: usize) -> String {
+    let mut spaced = String::with_capacity(length);
+    for word in words.filter(|word| !word.is_empty()) {
+        if !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.push_str(word);
+    }
+    spaced
 }
 
 struct NotAnObject;
@@ -184,85 +197,178 @@ struct NotAnObject;
 /// More values than this are no token response.
 const MOST_VALUES: usize = 8192;
 
-/// The members of an answer, null ones left out.
+/// The members of an answer. Those that decide about the token may be there once: two different readings of them are an
+/// attack surface.
 #[derive(Default)]
-struct Object {
-    members: Map<String, Value>,
+struct Object<'a> {
+    access_token: Option<Member<'a>>,
+    token_type: Option<Member<'a>>,
+    expires_in: Option<Member<'a>>,
+    scope: Option<Member<'a>>,
+    error: Option<Member<'a>>,
+    more: Map<String, Value>,
     repeated: Option<&'static str>,
 }
 
-impl Object {
+/// A value that decides. Text is a part of the body, unless it has escapes in it.
+enum Member<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Number(f64),
+    Other(Box<Value>),
+}
+
+fn present(member: Option<Member<'_>>) -> Option<Member<'_>> {
+    member.filter(|member| !matches!(member, Member::Null))
+}
+
+impl<'a> Object<'a> {
     /// JSON whatever the content type says (RFC 8259 section 8.1 lets a reader ignore a byte order mark); a form only
     /// if it says so.
-    fn read(body: &[u8], is_form: bool) -> Result<Self, NotAnObject> {
+    fn read(body: &'a [u8], is_form: bool) -> Result<Self, NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
         let values = || body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
         if body.len() > MOST_VALUES && values() > MOST_VALUES {
             return Err(NotAnObject);
         }
-        match serde_json::from_slice(body) {
-            Ok(object) => Ok(object),
-            Err(_) if is_form && !body.is_empty() => {
-                let mut object = Self::default();
-                for (name, value) in form_urlencoded::parse(body) {
-                    object.insert(name.into_owned(), Value::String(value.into_owned()));
-                }
-                Ok(object)
-            }
-            Err(_) => Err(NotAnObject),
+        let mut object = Self::default();
+        let mut json = serde_json::Deserializer::from_slice(body);
+        if json.deserialize_map(&mut object).and_then(|()| json.end()).is_ok() {
+            return Ok(object);
         }
+        if !is_form || body.is_empty() {
+            return Err(NotAnObject);
+        }
+        let mut object = Self::default();
+        let form = MapDeserializer::<_, serde::de::value::Error>::new(form_urlencoded::parse(body));
+        form.deserialize_map(&mut object).map_err(|_| NotAnObject)?;
+        Ok(object)
     }
 
-    fn insert(&mut self, name: String, value: Value) {
-        if let Some(known) = ONCE.into_iter().find(|known| *known == name) {
-            if self.members.contains_key(known) {
-                self.repeated = Some(known);
-            }
-        }
-        self.members.insert(name, value);
-    }
-
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.members.remove(name).filter(|value| !value.is_null())
+    /// The name and the place of a member that decides.
+    fn place(&mut self, name: &str) -> Option<(&'static str, &mut Option<Member<'a>>)> {
+        Some(match name {
+            "access_token" => ("access_token", &mut self.access_token),
+            "token_type" => ("token_type", &mut self.token_type),
+            "expires_in" => ("expires_in", &mut self.expires_in),
+            "scope" => ("scope", &mut self.scope),
+            "error" => ("error", &mut self.error),
+            _ => return None,
+        })
     }
 
     fn take_text(&mut self, name: &str) -> Option<String> {
-        match self.take(name) {
+        match self.more.remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         }
     }
 
     /// `error`, if it is one: at Bitbucket it is an object, and `error = 1*NQSCHAR`.
-    fn code(&self) -> Option<String> {
-        match self.members.get("error") {
-            Some(Value::String(code)) if !code.is_empty() => Some(code.clone()),
+    fn code(&self) -> Option<&str> {
+        match &self.error {
+            Some(Member::Text(code)) if !code.is_empty() => Some(code),
             _ => None,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+impl<'de> Visitor<'de> for &mut Object<'de> {
+    type Value = ();
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = map.next_key()? {
+            if let Some((name, place)) = self.place(&name) {
+                if place.replace(map.next_value()?).is_some() {
+                    self.repeated = Some(name);
+                }
+            } else {
+                self.more.insert(name.into_owned(), map.next_value()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
+                f.write_str("the name of a member")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut object = Object::default();
-                while let Some((name, value)) = map.next_entry()? {
-                    object.insert(name, value);
-                }
-                Ok(object)
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Member<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Member<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
+                Ok(Member::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
+                Ok(Member::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number as f64))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number as f64))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number))
+            }
+
+            fn visit_unit<E>(self) -> Result<Member<'de>, E> {
+                Ok(Member::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Member<'de>, E> {
+                Ok(Member::Other(Box::new(value.into())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Member<'de>, A::Error> {
+                Ok(Member::Other(Box::deserialize(SeqAccessDeserializer::new(values))?))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Member<'de>, A::Error> {
+                Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
     }
 }

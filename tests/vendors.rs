@@ -167,7 +167,7 @@ fn bitbucket_says_scope_since_may_2026_and_scopes_before() {
             r#"{{"access_token":"t","{scope}":"repository pullrequest","expires_in":7200,"refresh_token":"r","token_type":"bearer"}}"#
         );
         let token = vendor.source(200, &body).token().expect("a token");
-        assert_eq!(token.scope().expect("a scope"), ["repository", "pullrequest"]);
+        assert_eq!(token.scope().expect("a scope"), "repository pullrequest");
         assert_eq!((token.expires_in(), token.member("refresh_token")), (seconds(7200), None));
         assert_eq!(token.header_value(), "Bearer t");
     }
@@ -245,7 +245,7 @@ fn okta_names_the_scope_and_who_is_wrong() {
     vendor.assert_shown();
     let body = r#"{"access_token":"eyJhbG[...]1LQ","token_type":"Bearer","expires_in":3600,"scope":"customScope"}"#;
     let token = vendor.source(200, body).token().expect("a token");
-    assert_eq!(token.scope().expect("a scope"), ["customScope"]);
+    assert_eq!(token.scope().expect("a scope"), "customScope");
     let (denied, text) = vendor.denied(
         401,
         r#"{"error":"invalid_client","error_description":"The client secret supplied for a confidential client is invalid."}"#,
@@ -276,7 +276,7 @@ fn keycloak_adds_members_with_hyphens() {
     ] {
         let token = vendor.source(200, body).token().expect("a token");
         assert_eq!(token.expires_in(), seconds(60));
-        assert_eq!(token.scope().expect("a scope"), ["email", "profile"]);
+        assert_eq!(token.scope().expect("a scope"), "email profile");
     }
     let (denied, text) = vendor.denied(
         401,
@@ -344,7 +344,7 @@ fn google_takes_an_assertion_and_says_what_is_wrong_with_it() {
     let body = r#"{"access_token":"1/8xbJqaOZXSUZbHLl5EOtu1pxz3fmmetKx9W8CV4t79M","scope":"https://www.googleapis.com/auth/prediction","token_type":"Bearer","expires_in":3600}"#;
     let token = vendor.source(200, body).token().expect("a token");
     assert_eq!(token.expires_in(), seconds(3600));
-    assert_eq!(token.scope().expect("a scope"), ["https://www.googleapis.com/auth/prediction"]);
+    assert_eq!(token.scope().expect("a scope"), "https://www.googleapis.com/auth/prediction");
 
     let (denied, text) = vendor.denied(
         400,
@@ -482,7 +482,7 @@ fn ups_writes_numbers_as_strings_and_errors_in_a_list() {
     let body = r#"{"token_type":"Bearer","issued_at":"1706710921672","client_id":"client-id","access_token":"eyJraWQi","scope":"","expires_in":"14399","refresh_count":"0","status":"approved"}"#;
     let token = vendor.source(200, body).token().expect("a token");
     assert_eq!(token.expires_in(), seconds(14_399));
-    assert_eq!(token.scope(), Some(&[][..]));
+    assert_eq!(token.scope(), Some(""));
     assert_eq!(token.member("issued_at").and_then(|at| at.as_str()), Some("1706710921672"));
     for (status, retryable) in [(400, false), (401, false), (403, false), (429, true)] {
         let body = r#"{"response":{"errors":[{"code":"10401","message":"ClientId is Invalid"}]}}"#;
@@ -512,7 +512,7 @@ fn zoom_has_a_grant_of_its_own() {
     let body = r#"{"access_token":"eyJhbGciOiJIUzI1NiJ9","token_type":"bearer","expires_in":3600,"scope":"user:read:admin meeting:write"}"#;
     let token = vendor.source(200, body).token().expect("a token");
     assert_eq!(token.header_value(), "Bearer eyJhbGciOiJIUzI1NiJ9");
-    assert_eq!(token.scope().expect("a scope"), ["user:read:admin", "meeting:write"]);
+    assert_eq!(token.scope().expect("a scope"), "user:read:admin meeting:write");
 }
 
 /// As clients report it; Zoom's page shows no failure.
