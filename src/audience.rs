@@ -9,24 +9,32 @@ use http::uri::Scheme;
 
 use crate::error::Error;
 
-/// One origin, as it is compared: the host in lower case, the port always there.
+/// One origin, as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Origin {
     secure: bool,
-    host: String,
+    /// As most URLs spell it: the host in lower case, the port if it is not the default.
+    authority: String,
+    /// The length of the host in it.
+    host: usize,
     port: u16,
 }
 
 impl Origin {
+    fn new(secure: bool, host: String, port: u16) -> Self {
+        let length = host.len();
+        let default = self::port("", secure) == Some(port);
+        Self { secure, authority: if default { host } else { format!("{host}:{port}") }, host: length, port }
+    }
+
     /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2): what follows the host can only
     /// be a port, so there is no user info before it.
     fn is(&self, secure: bool, authority: &str) -> bool {
-        let Some((host, rest)) = authority.split_at_checked(self.host.len()) else {
-            return false;
-        };
         self.secure == secure
-            && (host == self.host || host.eq_ignore_ascii_case(&self.host))
-            && port(rest, secure) == Some(self.port)
+            && (authority == self.authority
+                || authority.split_at_checked(self.host).is_some_and(|(host, rest)| {
+                    host.eq_ignore_ascii_case(&self.authority[..self.host]) && port(rest, secure) == Some(self.port)
+                }))
     }
 }
 
@@ -47,14 +55,14 @@ impl Origins {
                  TokenRequest::dangerously_allow_plain_http_origin"
             )));
         }
-        self.push(Origin { secure, host, port });
+        self.push(Origin::new(secure, host, port));
         Ok(())
     }
 
     /// Adds the origin of `url`, plain http too.
     pub(crate) fn add_insecure(&mut self, url: &str) -> Result<(), Error> {
         let (secure, host, port) = parse(url)?;
-        self.push(Origin { secure, host, port });
+        self.push(Origin::new(secure, host, port));
         Ok(())
     }
 

@@ -42,6 +42,11 @@ impl TokenSource {
         if let Some(token) = self.recall().filter(|_| !forced) {
             return Ok(token);
         }
+        self.acquire_from_slot(budget, forced)
+    }
+
+    #[cold]
+    fn acquire_from_slot(&self, budget: Duration, forced: bool) -> Result<AccessToken, Error> {
         let mut now = self.0.clock.now();
         let deadline = Deadline::after(now, budget);
         loop {
