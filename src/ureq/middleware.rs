@@ -1,22 +1,22 @@
 //! Puts tokens on the requests of an agent, and sends a request once more after a 401.
 //!
 //! ureq's `MiddlewareNext` can be used once, so the second attempt goes through a plain agent of our own, with the
-//! calling agent's configuration pinned on the request.
+//! calling agent's configuration pinned on the request. For our own agent so does the first, and without a
+//! configuration on the request there is nothing to pin.
 
 use std::fmt;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::ureq::config::RedirectAuthHeaders;
 use ::ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::ureq::http::request::Parts;
-use ::ureq::http::{HeaderValue, Method, Request, Response, StatusCode};
+use ::ureq::http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use ::ureq::middleware::MiddlewareNext;
 use ::ureq::{Agent, Body, Error, RequestExt as _, ResponseExt as _, SendBody};
 
 use crate::event::{EventKind, Verdict};
-use crate::moment::Moment;
 use crate::source::TokenSource;
 use crate::token::AccessToken;
 use crate::ureq::probe::{Probe, Wishes};
@@ -43,15 +43,23 @@ pub struct Middleware(Arc<Inner>);
 
 struct Inner {
     source: TokenSource,
-    /// The calling agent is ours, so a proxy it has comes from the environment.
+    /// The calling agent is ours: it has ureq's defaults, and a proxy it has comes from the environment.
     own_agent: bool,
-    replays: Agent,
+    /// Sends what carries a token and cannot, or need not, go through the calling agent.
+    plain: Agent,
     probe: Probe,
+    /// Of a caller who says nothing.
+    usual: Wishes,
 }
 
 impl Middleware {
     pub(super) fn new(source: TokenSource, own_agent: bool) -> Self {
-        Self(Arc::new(Inner { source, own_agent, replays: Agent::new_with_defaults(), probe: Probe::new() }))
+        let plain = Agent::config_builder()
+            .http_status_as_error(false)
+            .save_redirect_history(true)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
+            .build();
+        Self(Arc::new(Inner { source, own_agent, plain: plain.into(), probe: Probe::new(), usual: Wishes::default() }))
     }
 }
 
@@ -81,17 +89,20 @@ impl ::ureq::middleware::Middleware for Middleware {
 impl Inner {
     fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
-        let mut call = Call { inner: self, began: self.source.clock().now(), wishes: None };
+        let mut call = Call::new(self, &parts);
         let token = match self.source.ready() {
             Some(token) => token,
             None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
         };
         let payload = Payload::read(body, &mut parts, self.source.policy().replay_limit)?;
         let first = call.pin(&parts, &token)?;
+        let run = |request: Request<SendBody<'_>>| {
+            if self.own_agent { self.plain.run(request) } else { next.handle(request) }
+        };
         let (response, whole) = match payload {
-            Payload::Whole(bytes) => (send(first, &bytes, |request| next.handle(request)), Some(bytes)),
-            Payload::Stream(mut reader) => (next.handle(with_body(first, SendBody::from_reader(&mut reader))), None),
-            Payload::Untouched(body) => (next.handle(with_body(first, body)), None),
+            Payload::Whole(bytes) => (send(first, &bytes, run), Some(bytes)),
+            Payload::Stream(mut reader) => (run(with_body(first, SendBody::from_reader(&mut reader))), None),
+            Payload::Untouched(body) => (run(with_body(first, body)), None),
         };
         let mut response = response?;
         if response.status() < StatusCode::BAD_REQUEST {
@@ -100,7 +111,7 @@ impl Inner {
         if let Some(token) = call.replacement(&parts, &token, &response, whole.is_some()) {
             drop(response);
             let second = call.pin(&parts, &token)?;
-            let result = send(second, &whole.unwrap_or_default(), |request| self.replays.run(request));
+            let result = send(second, &whole.unwrap_or_default(), |request| self.plain.run(request));
             self.source.tell(EventKind::Replayed { status: status(&result) });
             response = result?;
         }
@@ -112,14 +123,30 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// A proxy of the environment would see what plain http says to this machine.
+    fn avoids_proxy(&self, uri: &Uri) -> bool {
+        self.own_agent && self.plain.config().proxy().is_some() && is_plain_loopback(uri)
+    }
+}
+
 /// One call through the middleware: when it began, and what the caller wants of it, read only when it is needed.
 struct Call<'a> {
     inner: &'a Inner,
-    began: Moment,
+    began: Instant,
     wishes: Option<Wishes>,
+    /// The configuration of the plain agent is all that this call needs.
+    is_plain: bool,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    fn new(inner: &'a Inner, parts: &Parts) -> Self {
+        // ureq's mark of the calling agent is always there; what the caller wants of this call would be a second.
+        let is_plain = inner.own_agent && parts.extensions.len() == 1 && !inner.avoids_proxy(&parts.uri);
+        let wishes = is_plain.then_some(inner.usual);
+        Self { inner, began: inner.source.clock().monotonic(), wishes, is_plain }
+    }
+
     fn wishes(&mut self, parts: &Parts) -> Wishes {
         *self.wishes.get_or_insert_with(|| self.inner.probe.wishes(&parts.extensions))
     }
@@ -134,12 +161,28 @@ impl Call<'_> {
     /// What is left of `timeout_global`, once it has been read: before that, no time was spent.
     fn global_left(&self) -> Option<Duration> {
         let global = self.wishes?.timeout_global?;
-        Some(global.saturating_sub(self.inner.source.clock().now().since(&self.began)))
+        Some(global.saturating_sub(self.inner.source.clock().monotonic().saturating_duration_since(self.began)))
     }
 
-    /// The token, and the caller's configuration fixed on the request: with answers instead of errors, so that their
-    /// headers can be read, and without carrying the token along on a redirect, which ureq would do to another port.
+    /// The head of the request with the token, and what it needs to be sent.
     fn pin(&self, parts: &Parts, token: &AccessToken) -> Result<Parts, Error> {
+        let mut pinned = if self.is_plain {
+            let (mut plain, ()) = Request::new(()).into_parts();
+            plain.method = parts.method.clone();
+            plain.uri = parts.uri.clone();
+            plain.version = parts.version;
+            plain.headers = parts.headers.clone();
+            plain
+        } else {
+            self.configured(parts)?
+        };
+        pinned.headers.insert(AUTHORIZATION, token.header_value().clone());
+        Ok(pinned)
+    }
+
+    /// The caller's configuration fixed on the request: with answers instead of errors, so that their headers can be
+    /// read, and without carrying the token along on a redirect, which ureq would do to another port.
+    fn configured(&self, parts: &Parts) -> Result<Parts, Error> {
         let Some(config) = Request::from_parts(parts.clone(), ()).middleware_config() else {
             // Without ureq's mark nothing can be pinned, and a redirect might carry the token along.
             return Err(other(crate::error::Error::configuration(
@@ -150,15 +193,12 @@ impl Call<'_> {
             .http_status_as_error(false)
             .save_redirect_history(true)
             .redirect_auth_headers(RedirectAuthHeaders::Never);
-        let direct = self.inner.own_agent && is_plain_loopback(&parts.uri);
-        let config = if direct { config.proxy(None) } else { config };
+        let config = if self.inner.avoids_proxy(&parts.uri) { config.proxy(None) } else { config };
         let config = match self.global_left() {
             Some(left) => config.timeout_global(Some(left)),
             None => config,
         };
-        let (mut parts, ()) = config.build().into_parts();
-        parts.headers.insert(AUTHORIZATION, token.header_value().clone());
-        Ok(parts)
+        Ok(config.build().into_parts().0)
     }
 
     /// The token for a second attempt, if there is to be one.
@@ -192,6 +232,9 @@ enum Payload<'a> {
     Untouched(SendBody<'a>),
 }
 
+/// Room for a body, in bytes, before it is known how long it is.
+const USUAL_BODY: usize = 2048;
+
 impl<'a> Payload<'a> {
     /// A whole body goes out with an exact `Content-Length`, unless the caller has set the framing. ureq does not tell
     /// whether there is a body, so one without a byte counts as none, except for the methods that always have one.
@@ -199,14 +242,14 @@ impl<'a> Payload<'a> {
         if limit == 0 && !parts.method.is_safe() {
             return Ok(Self::Untouched(body));
         }
+        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         let mut reader = body.into_reader();
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(if expects_body { USUAL_BODY } else { 0 });
         reader.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > limit {
             return Ok(Self::Stream(Box::new(Cursor::new(bytes).chain(reader))));
         }
         let framed = parts.headers.contains_key(CONTENT_LENGTH) || parts.headers.contains_key(TRANSFER_ENCODING);
-        let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         if !framed && (expects_body || !bytes.is_empty()) {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }

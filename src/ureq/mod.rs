@@ -34,6 +34,9 @@ impl TokenSource {
     /// request is left alone. A proxy that the environment names is used, but never for plain http to this machine. For
     /// an agent with settings of your own: [`middleware`](Self::middleware).
     ///
+    /// Requests with a token have connections of their own: `Agent::shutdown` and the cookies of this agent do not
+    /// reach them.
+    ///
     /// ```no_run
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
     /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");

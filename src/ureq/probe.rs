@@ -60,6 +60,12 @@ impl Probe {
 
 type Builder = ConfigBuilder<HttpCrateScope<()>>;
 
+impl Default for Wishes {
+    fn default() -> Self {
+        Self::of(&Config::default())
+    }
+}
+
 impl Wishes {
     fn of(config: &Config) -> Self {
         Self { http_status_as_error: config.http_status_as_error(), timeout_global: config.timeouts().global }
