@@ -7,15 +7,28 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// How id and secret are encoded before they are joined by a colon for HTTP Basic.
+/// How client id and secret are encoded for HTTP Basic (RFC 6749 section 2.3.1).
 ///
 /// Of twelve authorization servers that were tried, seven do not undo the encoding that RFC 6749 asks for. If a secret
-/// with special characters is refused, try [`Minimal`](Self::Minimal), then [`Credentials::in_body`](crate::Credentials::in_body).
+/// with special characters is refused, try [`Credentials::in_body`](crate::Credentials::in_body), then
+/// [`Minimal`](Self::Minimal), then [`Raw`](Self::Raw).
+///
+/// # Examples
 ///
 /// ```
-/// use client_credentials::{BasicEncoding, Credentials};
+/// use client_credentials::BasicEncoding::{Minimal, Raw, Rfc6749};
+/// use client_credentials::{Credentials, TokenRequest};
 ///
-/// let credentials = Credentials::new("sb-app!t1", "a/b==").basic_encoding(BasicEncoding::Raw);
+/// let request = TokenRequest::new("https://auth.example.com/token")?;
+/// for (encoding, header) in [
+///     (Rfc6749, "Basic bXktY2xpZW50OmElMkJiJTJGYw=="), // my-client:a%2Bb%2Fc
+///     (Minimal, "Basic bXktY2xpZW50OmElMkJiL2M="),     // my-client:a%2Bb/c
+///     (Raw, "Basic bXktY2xpZW50OmErYi9j"),             // my-client:a+b/c
+/// ] {
+///     let credentials = Credentials::new("my-client", "a+b/c").basic_encoding(encoding);
+///     assert_eq!(request.encode(&credentials)?.headers()["authorization"], header);
+/// }
+/// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

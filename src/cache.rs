@@ -12,12 +12,15 @@ use crate::credentials::{Credentials, Instance};
 use crate::error::Error;
 use crate::request::TokenRequest;
 
-/// The identity of a cached token: the whole question.
+/// The key of a cached token: the whole token request, and the client that sends it.
 ///
-/// Derived from the encoded token request, headers and client authentication included, never from a list of fields
-/// kept by hand. Scopes, resources, parameters and headers count as sets. Two keys are equal if and only if the same
-/// question is asked; a secret from a closure, and a proof that the request does not show (a client certificate), are
-/// compared by instance. The memory is overwritten when the last clone is dropped.
+/// Two keys are equal if and only if the same question is asked. The key is made from the encoded token request with its
+/// headers and its client authentication, so no field can be forgotten. The order of scopes, resources, parameters and
+/// headers does not matter.
+///
+/// What the request does not show is compared by instance: a secret from a closure, or a proof such as a client
+/// certificate. Clones of the same [`Credentials`] are equal then, others are not. The memory is overwritten when the last
+/// clone is dropped.
 ///
 /// # Examples
 ///
@@ -25,7 +28,10 @@ use crate::request::TokenRequest;
 /// use client_credentials::{CacheKey, Credentials, TokenRequest};
 ///
 /// let credentials = Credentials::new("id", "secret");
-/// let key = |scope| CacheKey::new(&TokenRequest::new("https://auth.example.com/token")?.scope(scope)?, &credentials);
+/// let key = |scope| {
+///     let request = TokenRequest::new("https://auth.example.com/token")?.scope(scope)?;
+///     CacheKey::new(&request, &credentials)
+/// };
 /// assert_eq!(key("read write")?, key("write read")?);
 /// assert_ne!(key("read write")?, key("read")?);
 /// # Ok::<_, client_credentials::Error>(())
@@ -43,7 +49,14 @@ impl CacheKey {
     ///
     /// [`Error::Configuration`] as for [`TokenRequest::encode`].
     ///
-    /// See the example of [`CacheKey`].
+    /// ```
+    /// # use client_credentials::{CacheKey, Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let blue = CacheKey::new(&request, &Credentials::new("blue", "s3cret"))?;
+    /// let green = CacheKey::new(&request, &Credentials::new("green", "s3cret"))?;
+    /// assert_ne!(blue, green);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn new(request: &TokenRequest, credentials: &Credentials) -> Result<Self, Error> {
         let request = request.canonical();
         let (authentication, instance) = credentials.identity()?;

@@ -4,14 +4,18 @@
 //! The parser never fails: what is malformed is marked, what was read before it is kept, and reading goes on at the
 //! next comma. Every byte is looked at a bounded number of times.
 
-/// One challenge: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`.
+/// One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1): what an API wants instead of the token it got.
+///
+/// Its form is `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` (RFC 9110 section 11.3). What a Bearer challenge may say
+/// is in RFC 6750 section 3. The agent and [`TokenSource::replacement`](crate::TokenSource::replacement) read challenges by
+/// themselves.
 ///
 /// # Examples
 ///
 /// ```
 /// use client_credentials::Challenge;
 ///
-/// let challenges = Challenge::parse(["Basic realm=\"a\", Bearer error=\"invalid_token\""]);
+/// let challenges = Challenge::parse([r#"Basic realm="a", Bearer error="invalid_token""#]);
 /// assert_eq!(challenges[1].scheme(), "bearer");
 /// assert_eq!(challenges[1].param("error"), Some("invalid_token"));
 /// ```
@@ -29,9 +33,14 @@ impl Challenge {
     ///
     /// ```
     /// # use client_credentials::Challenge;
-    /// # let response = http::Response::builder().header("www-authenticate", "Bearer").body(()).unwrap();
-    /// let challenges = Challenge::parse(response.headers().get_all(http::header::WWW_AUTHENTICATE));
-    /// # assert_eq!(challenges.len(), 1);
+    /// let response = http::Response::builder()
+    ///     .status(401)
+    ///     .header("www-authenticate", "Bearer")
+    ///     .header("www-authenticate", "DPoP algs=ES256, Basic")
+    ///     .body(())?;
+    /// let challenges = Challenge::parse(response.headers().get_all("www-authenticate"));
+    /// assert_eq!(challenges.len(), 3);
+    /// # Ok::<_, http::Error>(())
     /// ```
     pub fn parse<I>(values: I) -> Vec<Self>
     where
@@ -45,20 +54,36 @@ impl Challenge {
         challenges
     }
 
-    /// The scheme in lower case (schemes are case-insensitive, RFC 9110 section 11.1). See the example of
-    /// [`Challenge`].
+    /// The scheme in lower case (schemes are case-insensitive, RFC 9110 section 11.1).
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// let challenges = Challenge::parse(["Negotiate, BEARER"]);
+    /// assert!(challenges.iter().any(|challenge| challenge.scheme() == "bearer"));
+    /// ```
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The value of a parameter; `name` in lower case. See the example of [`Challenge`].
+    /// The value of a parameter, without its quotes; `None` if it is not there. `name` in lower case.
+    ///
+    /// ```
+    /// # use client_credentials::Challenge;
+    /// let header = r#"Bearer error="insufficient_scope", scope="items:write""#;
+    /// let challenge = &Challenge::parse([header])[0];
+    /// if challenge.param("error") == Some("insufficient_scope") {
+    ///     println!("ask for the scope {:?}", challenge.param("scope"));
+    /// #     assert_eq!(challenge.param("scope"), Some("items:write"));
+    /// }
+    /// assert_eq!(challenge.param("realm"), None);
+    /// ```
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// All parameters, names in lower case, in the order they came.
+    /// All parameters, in the order they came: the names in lower case, the values without their quotes.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -69,7 +94,7 @@ impl Challenge {
         self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The `token68` after the scheme, where there is one instead of parameters.
+    /// The `token68` after the scheme (RFC 9110 section 11.2), where there is one instead of parameters.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -80,11 +105,11 @@ impl Challenge {
         self.token68.as_deref()
     }
 
-    /// Whether something in this challenge was not as the grammar says; what could be read is there.
+    /// Whether something in this challenge was not as the grammar says (RFC 9110 section 11.3); what could be read is there.
     ///
     /// ```
     /// # use client_credentials::Challenge;
-    /// let challenge = &Challenge::parse(["Bearer error=\"invalid_token\", realm=\"unclosed"])[0];
+    /// let challenge = &Challenge::parse([r#"Bearer error="invalid_token", realm="unclosed"#])[0];
     /// assert!(challenge.is_malformed());
     /// assert_eq!(challenge.param("error"), Some("invalid_token"));
     /// ```

@@ -12,7 +12,9 @@ use crate::secret::Secret;
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
 
-/// The client and how it proves who it is: exactly one method per token request.
+/// The client, and how it proves who it is (RFC 6749 section 2.3).
+///
+/// A token request uses exactly one method of client authentication:
 ///
 /// | constructor | method (RFC 8414 section 2) | what is sent |
 /// |---|---|---|
@@ -27,8 +29,8 @@ type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
 /// use client_credentials::Credentials;
 ///
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// assert!(format!("{credentials:?}").contains("my-client"));
-/// assert!(!format!("{credentials:?}").contains("s3cret"));
+/// let shown = format!("{credentials:?}");
+/// assert!(shown.contains("my-client") && !shown.contains("s3cret"));
 /// ```
 #[derive(Clone)]
 pub struct Credentials(Method);
@@ -56,8 +58,12 @@ impl Credentials {
     /// A client with a secret, sent by HTTP Basic, which every server must support (RFC 6749 section 2.3.1).
     ///
     /// ```
-    /// # use client_credentials::Credentials;
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
     /// let credentials = Credentials::new("my-client", "s3cret");
+    /// let sent = request.encode(&credentials)?;
+    /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
     pub fn new(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
@@ -71,14 +77,16 @@ impl Credentials {
     /// A client whose secret is asked for anew at each token request: from a file, a vault, the environment.
     ///
     /// A rotated secret is thus picked up at the next renewal. Tokens fetched with it are shared only between sources
-    /// whose credentials are clones of this value. The closure's error becomes an [`Error::Configuration`] with the
-    /// closure's error as its source.
+    /// whose credentials are clones of this value. If the closure fails, the call that asked for a token gets an
+    /// [`Error::Configuration`] with the closure's error as its source.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Secret};
     /// let credentials = Credentials::with_secret_from("my-client", || {
     ///     Ok(Secret::from(std::fs::read_to_string("/run/secrets/client")?.trim_end()))
     /// });
+    /// // The file is not read before a token is needed.
+    /// assert_eq!(credentials.client_id(), Some("my-client"));
     /// ```
     #[must_use]
     pub fn with_secret_from<F>(client_id: impl Into<String>, provider: F) -> Self
@@ -99,8 +107,11 @@ impl Credentials {
     /// this value.
     ///
     /// ```
-    /// # use client_credentials::Credentials;
-    /// let credentials = Credentials::public("my-client");
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let sent = request.encode(&Credentials::public("my-client"))?;
+    /// assert_eq!(sent.body(), b"grant_type=client_credentials&client_id=my-client");
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
     pub fn public(client_id: impl Into<String>) -> Self {
@@ -125,12 +136,18 @@ impl Credentials {
         Self(Method::None { instance: Instance::default() })
     }
 
-    /// Sends id and secret in the body (`client_secret_post`) instead of by HTTP Basic.
+    /// Sends id and secret in the body (`client_secret_post`) instead of by HTTP Basic (RFC 6749 section 2.3.1).
     /// Without a secret this changes nothing.
     ///
     /// ```
-    /// # use client_credentials::Credentials;
-    /// let credentials = Credentials::new("my-client", "s3cret").in_body();
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret").in_body())?;
+    /// assert_eq!(
+    ///     sent.body(),
+    ///     b"grant_type=client_credentials&client_id=my-client&client_secret=s3cret"
+    /// );
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
     pub fn in_body(self) -> Self {
@@ -138,10 +155,15 @@ impl Credentials {
     }
 
     /// Sends id and secret by HTTP Basic in this encoding. Without a secret this changes nothing.
+    /// Default: [`BasicEncoding::Rfc6749`].
     ///
     /// ```
-    /// # use client_credentials::{BasicEncoding, Credentials};
-    /// let credentials = Credentials::new("my-client", "100%").basic_encoding(BasicEncoding::Minimal);
+    /// # use client_credentials::{BasicEncoding, Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let as_it_is = Credentials::new("my-client", "a+b").basic_encoding(BasicEncoding::Raw);
+    /// let sent = request.encode(&as_it_is)?;
+    /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OmErYg=="); // my-client:a+b
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
     pub fn basic_encoding(self, encoding: BasicEncoding) -> Self {

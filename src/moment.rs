@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// One reading of both clocks: the monotonic one, which a wall clock set wrong cannot disturb, and the wall clock,
-/// which goes on while the machine sleeps.
+/// A point in time on two clocks: the monotonic clock and the wall clock.
+///
+/// A wall clock that is set wrong does not disturb the monotonic clock. The wall clock goes on while the machine sleeps.
+/// Together they tell the age of a token: see [`since`](Self::since).
 ///
 /// # Examples
 ///
@@ -30,9 +32,9 @@ impl Moment {
     /// # use std::time::{Duration, Instant, SystemTime};
     /// # use client_credentials::{Clock, Moment, SystemClock};
     /// let start = SystemClock.now();
-    /// let suspended = Moment { monotonic: start.monotonic, wall: start.wall + Duration::from_secs(7200) };
+    /// let suspended = Moment { wall: start.wall + Duration::from_secs(7200), ..start };
     /// assert_eq!(suspended.since(&start), Duration::from_secs(7200));
-    /// let set_back = Moment { monotonic: start.monotonic, wall: start.wall - Duration::from_secs(3600) };
+    /// let set_back = Moment { wall: start.wall - Duration::from_secs(3600), ..start };
     /// assert_eq!(set_back.since(&start), Duration::ZERO);
     /// ```
     #[must_use]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret: a client secret, a token, an assertion.
+/// A text that never shows by accident: a client secret, a token, an assertion.
 ///
 /// `Debug` prints `[redacted]`; there is no `Display`, `Serialize` or `Deref`. The one way to the text is
 /// [`secret`](Self::secret), so a search for that word finds every place where it is used. The memory is
@@ -23,10 +23,13 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes ownership of the text.
+    /// Takes ownership of the text, so that no copy of it stays behind.
     ///
     /// ```
-    /// let secret = client_credentials::Secret::new(String::from("s3cret"));
+    /// # use client_credentials::Secret;
+    /// # fn read_from_vault() -> String { String::from("s3cret") }
+    /// let secret = Secret::new(read_from_vault());
+    /// assert_eq!(secret.secret(), "s3cret");
     /// ```
     #[must_use]
     pub fn new(text: String) -> Self {
@@ -36,7 +39,9 @@ impl Secret {
     /// The text itself. Do not log it.
     ///
     /// ```
-    /// assert_eq!(client_credentials::Secret::from("s3cret").secret(), "s3cret");
+    /// # use client_credentials::Secret;
+    /// let secret = Secret::from("s3cret");
+    /// assert_eq!(secret.secret().len(), 6);
     /// ```
     #[must_use]
     pub fn secret(&self) -> &str {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
 ///
-/// The fields are kept as they came, but for secrets of the request that the server repeated; `Display` escapes control
-/// characters.
+/// `Display` says which setting to change. The parts are kept as they came, except for secrets of the request that the
+/// server repeated; `Display` escapes control characters.
+///
+/// # Examples
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -15,8 +17,8 @@ use std::time::Duration;
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
 /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
-/// assert_eq!((denied.status(), denied.code()), (401, Some("invalid_client")));
-/// assert_eq!(denied.description(), Some("Client Authentication failed"));
+/// assert_eq!(denied.code(), Some("invalid_client"));
+/// assert!(denied.to_string().contains("check the client id and secret"));
 /// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -34,38 +36,96 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// The HTTP status of the answer. See the example of [`Denied`].
+    /// The HTTP status of the answer.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::builder().status(403).body("")?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.status(), 403);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// `error`, exactly as it came; `None` if the answer was not an OAuth 2.0 error. See the example of [`Denied`].
+    /// The code in the member `error` (RFC 6749 section 5.2), exactly as it came; `None` if the answer was not an OAuth 2.0
+    /// error.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::builder().status(400).body(r#"{"error":"invalid_scope"}"#)?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.code(), Some("invalid_scope"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// `error_description`, exactly as it came: escape it before you print it. See the example of [`Denied`].
+    /// The member `error_description` (RFC 6749 section 5.2), exactly as it came: escape it before you print it.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let body = r#"{"error":"invalid_scope","error_description":"unknown:\r\nadmin"}"#;
+    /// let answer = http::Response::builder().status(400).body(body)?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.description(), Some("unknown:\r\nadmin"));
+    /// assert!(denied.to_string().contains(r"unknown:\r\nadmin"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// `error_uri`, exactly as it came; it may be relative. See the example of [`Denied`].
+    /// The member `error_uri` (RFC 6749 section 5.2), exactly as it came; it may be relative.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let body = r#"{"error":"invalid_request","error_uri":"/help/errors#audience"}"#;
+    /// let answer = http::Response::builder().status(400).body(body)?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.uri(), Some("/help/errors#audience"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn uri(&self) -> Option<&str> {
         self.uri.as_deref()
     }
 
-    /// At most 256 bytes of a body that was no OAuth 2.0 error, already escaped; never of a 2xx answer.
-    /// See the example of [`Denied`].
+    /// The first 256 bytes of a body that was no OAuth 2.0 error, already escaped; never of a 2xx answer.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::builder().status(503).body("down until noon\n")?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.excerpt(), Some(r"down until noon\n"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn excerpt(&self) -> Option<&str> {
         self.excerpt.as_deref()
     }
 
-    /// Host (and port, if it was given) of the token endpoint. See the example of [`Denied`].
+    /// Host (and port, if it was given) of the token endpoint.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let sent_at = SystemClock.now();
+    /// let request = TokenRequest::new("http://localhost:8080/token")?;
+    /// let answer = http::Response::builder().status(404).body("")?;
+    /// let Err(Error::Denied(denied)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(denied.endpoint(), "localhost:8080");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -131,7 +191,9 @@ impl fmt::Display for Denied {
     }
 }
 
-/// The answer to a token request was not a token response (RFC 6749 section 5.1).
+/// The answer to a token request was not a token response (RFC 6749 section 5.1), or its token cannot be used.
+///
+/// # Examples
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, ProtocolErrorKind, TokenRequest, TokenSource, test_util::Script};
@@ -140,7 +202,8 @@ impl fmt::Display for Denied {
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
 /// let Err(Error::Protocol(error)) = source.token() else { panic!() };
-/// assert_eq!((error.status(), error.kind()), (200, &ProtocolErrorKind::MalformedResponse));
+/// assert_eq!(*error.kind(), ProtocolErrorKind::MalformedResponse);
+/// assert!(error.to_string().contains("is this URL the token endpoint"));
 /// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -151,19 +214,46 @@ pub struct ProtocolError {
 }
 
 impl ProtocolError {
-    /// What was wrong with the answer. See the example of [`ProtocolError`].
+    /// What was wrong with the answer.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, ProtocolErrorKind, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::new(r#"{"token":"2YotnFZFEjr1zCsicMWpAA"}"#);
+    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(*error.kind(), ProtocolErrorKind::MissingAccessToken);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> &ProtocolErrorKind {
         &self.kind
     }
 
-    /// The HTTP status of the answer. See the example of [`ProtocolError`].
+    /// The HTTP status of the answer: a 2xx.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::builder().status(201).body("<html>Welcome</html>")?;
+    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(error.status(), 201);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// Host (and port, if it was given) of the token endpoint. See the example of [`ProtocolError`].
+    /// Host (and port, if it was given) of the token endpoint.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let answer = http::Response::new("<html>Please log in</html>");
+    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
+    /// assert_eq!(error.endpoint(), "auth.example.com");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -178,7 +268,27 @@ impl fmt::Display for ProtocolError {
 
 /// What was wrong with an answer that should have been a token response.
 ///
-/// See the example of [`ProtocolError`].
+/// # Examples
+///
+/// ```
+/// use client_credentials::ProtocolErrorKind::{self, *};
+/// use client_credentials::{Clock, Error, SystemClock, TokenRequest};
+///
+/// let request = TokenRequest::new("https://auth.example.com/token")?;
+/// let kind = |body: &'static str| {
+///     match request.decode(&http::Response::new(body), SystemClock.now()) {
+///         Err(Error::Protocol(error)) => error.kind().clone(),
+///         other => panic!("{other:?}"),
+///     }
+/// };
+/// assert_eq!(kind("<html>Please log in</html>"), MalformedResponse);
+/// assert_eq!(kind(r#"{"expires_in":3600}"#), MissingAccessToken);
+/// assert_eq!(kind(r#"{"access_token":"a b"}"#), InvalidAccessToken);
+/// assert_eq!(kind(r#"{"access_token":"t","token_type":"mac"}"#), UnsupportedTokenType("mac".into()));
+/// assert_eq!(kind(r#"{"access_token":"t","expires_in":"soon"}"#), InvalidExpiresIn);
+/// assert_eq!(kind(r#"{"access_token":"t","access_token":"u"}"#), DuplicateMember("access_token"));
+/// # Ok::<_, Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {

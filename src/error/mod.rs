@@ -14,32 +14,43 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 
 /// Why there is no token, or why a request was not authorized.
 ///
-/// The variants are sorted by remedy. Every error is `Clone`, because all callers that waited for one token request
-/// share its failure. No message holds a secret, a token or the body of a successful answer; text that came from a
-/// server is escaped before it is printed.
+/// The variants are sorted by what there is to do. `Display` says what happened and which setting to change; the cause below
+/// it, if there is one, is in `source()`. No text holds a secret, a token or the body of a successful answer, and what a
+/// server wrote is escaped before it is printed.
+///
+/// Every error is `Clone`, because all callers that waited for one token request share its failure.
 ///
 /// # Examples
 ///
 /// ```
 /// use client_credentials::{Error, TokenRequest};
 ///
+/// fn what_to_do(error: &Error) -> String {
+///     match error {
+///         Error::Configuration(error) => format!("mend the program: {error}"),
+///         Error::OriginNotAllowed(error) => format!("may {} have the token?", error.origin()),
+///         Error::Transport(failure) => format!("look at the network: {failure}"),
+///         Error::Denied(denied) => format!("talk to {}: {denied}", denied.endpoint()),
+///         Error::Protocol(error) => format!("is {} a token endpoint?", error.endpoint()),
+///         error => error.to_string(),
+///     }
+/// }
+///
 /// let error = TokenRequest::new("http://auth.example.com/token").unwrap_err();
-/// assert!(matches!(error, Error::Configuration(_)));
-/// assert!(!error.is_retryable());
-/// assert!(error.to_string().contains("https"));
+/// assert!(what_to_do(&error).starts_with("mend the program: token endpoint: plain http"));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The program is wrong: mend the named setting.
+    /// A setting of the program is wrong or missing: the text names it. Also: the client secret could not be read.
     Configuration(ConfigurationError),
     /// The request goes to an origin that may not receive this token; nothing was sent.
     OriginNotAllowed(OriginNotAllowed),
-    /// Nobody answered the token request: network, name resolution, TLS, time.
+    /// The token request got no whole answer: network, name resolution, TLS, time.
     Transport(TransportFailure),
-    /// The authorization server answered, and said no.
+    /// The authorization server refused the token request (RFC 6749 section 5.2).
     Denied(Box<Denied>),
-    /// The authorization server answered something that is not an OAuth 2.0 token response.
+    /// The answer was not an OAuth 2.0 token response (RFC 6749 section 5.1), or its token cannot be used.
     Protocol(ProtocolError),
 }
 
@@ -48,11 +59,17 @@ impl Error {
         Self::Configuration(ConfigurationError { message: message.into(), cause: None })
     }
 
-    /// Whether the same call may succeed later without a change to the program.
+    /// Whether the same call may succeed later without a change to the program: the server was busy, or nobody answered.
     ///
     /// ```
-    /// # let error = client_credentials::TokenRequest::new("not a url").unwrap_err();
-    /// assert!(!error.is_retryable());
+    /// # use client_credentials::{Clock, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let busy = http::Response::builder().status(503).body("")?;
+    /// assert!(request.decode(&busy, sent_at).unwrap_err().is_retryable());
+    ///
+    /// let refusal = http::Response::builder().status(401).body(r#"{"error":"invalid_client"}"#)?;
+    /// assert!(!request.decode(&refusal, sent_at).unwrap_err().is_retryable());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -64,11 +81,15 @@ impl Error {
         }
     }
 
-    /// How long the server asked to wait (`Retry-After`, RFC 9110 section 10.2.3), if it did.
+    /// How long the server asked to wait (`Retry-After`, RFC 9110 section 10.2.3); `None` if it did not.
     ///
     /// ```
-    /// # let error = client_credentials::TokenRequest::new("not a url").unwrap_err();
-    /// assert_eq!(error.retry_after(), None);
+    /// # use client_credentials::{Clock, SystemClock, TokenRequest};
+    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
+    /// let busy = http::Response::builder().status(429).header("retry-after", "120").body("")?;
+    /// let error = request.decode(&busy, sent_at).unwrap_err();
+    /// assert_eq!(error.retry_after(), Some(std::time::Duration::from_secs(120)));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -104,13 +125,17 @@ impl StdError for Error {
 
 type Cause = Arc<dyn StdError + Send + Sync>;
 
-/// A setting is wrong or missing. Its `Display` names the setting and what to do.
+/// A setting is wrong or missing: the text names it and says what to do.
+///
+/// # Examples
 ///
 /// ```
 /// use client_credentials::{Error, TokenRequest};
 ///
-/// let Err(Error::Configuration(error)) = TokenRequest::new("https://auth.example.com/token#x") else { panic!() };
-/// assert!(error.to_string().contains("fragment"));
+/// let request = TokenRequest::new("https://auth.example.com/token")?;
+/// let Err(Error::Configuration(error)) = request.scope("read,  write") else { panic!() };
+/// assert!(error.to_string().starts_with("scope: "));
+/// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConfigurationError {
@@ -124,7 +149,11 @@ impl fmt::Display for ConfigurationError {
     }
 }
 
-/// The URL of a request is not one that this token may be sent to (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
+/// A request goes to an origin that may not receive the token (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
+///
+/// If it should, name the origin with [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+///
+/// # Examples
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -132,7 +161,7 @@ impl fmt::Display for ConfigurationError {
 /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
 /// let mut request = http::Request::get("https://evil.example/").body(())?;
 /// let Err(Error::OriginNotAllowed(error)) = source.authorize(&mut request) else { panic!() };
-/// assert_eq!(error.origin(), "https://evil.example");
+/// assert!(error.to_string().contains("https://evil.example may not receive this token"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -143,7 +172,15 @@ pub struct OriginNotAllowed {
 impl OriginNotAllowed {
     /// Scheme, host and port of the request, without user info, path or query.
     ///
-    /// See the example of [`OriginNotAllowed`].
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com:8443/v1/items?key=1").body(())?;
+    /// let Err(Error::OriginNotAllowed(error)) = source.authorize(&mut request) else { panic!() };
+    /// assert_eq!(error.origin(), "https://api.example.com:8443");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin

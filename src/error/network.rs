@@ -5,7 +5,11 @@ use std::fmt;
 
 use super::{Cause, Error};
 
-/// Nobody answered the token request. The cause, where there is one, is in `source()` of the [`Error`].
+/// The token request got no whole answer: the network, TLS or the time allowed.
+///
+/// `Display` says what to check. The cause, where there is one, is in `source()` of the [`Error`].
+///
+/// # Examples
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
@@ -14,8 +18,7 @@ use super::{Cause, Error};
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
 /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
-/// assert_eq!(failure.kind(), TransportErrorKind::Connect);
-/// assert_eq!(failure.endpoint(), "auth.example.com");
+/// assert!(failure.to_string().starts_with("token request to auth.example.com: could not connect"));
 /// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -27,13 +30,38 @@ pub struct TransportFailure {
 }
 
 impl TransportFailure {
-    /// What happened, as far as the transport could tell. See the example of [`TransportFailure`].
+    /// What happened, as far as the transport could tell.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
+    /// # let script = Script::new();
+    /// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Tls, "certificate expired")); }
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// if failure.kind() == TransportErrorKind::Tls {
+    ///     println!("is the CA of {} known here, and this machine's clock right?", failure.endpoint());
+    /// }
+    /// # assert_eq!(failure.kind(), TransportErrorKind::Tls);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
 
-    /// Host (and port, if it was given) of the token endpoint. See the example of [`TransportFailure`].
+    /// Host (and port, if it was given) of the token endpoint.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
+    /// # let script = Script::new();
+    /// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Connect, "connection refused")); }
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.endpoint(), "auth.example.com");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -46,13 +74,28 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-/// How a token request failed before there was an answer.
+/// How a token request failed before there was a whole answer.
+///
+/// The kind decides whether the request is tried again.
+///
+/// # Examples
+///
+/// For a [`Transport`](crate::Transport) of your own:
 ///
 /// ```
+/// use std::io;
 /// use client_credentials::{TransportError, TransportErrorKind};
 ///
-/// let error = TransportError::new(TransportErrorKind::Timeout, "no answer after 30 s");
-/// assert_eq!(error.kind(), TransportErrorKind::Timeout);
+/// fn failed(error: io::Error) -> TransportError {
+///     let kind = match error.kind() {
+///         io::ErrorKind::ConnectionRefused => TransportErrorKind::Connect,
+///         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportErrorKind::Timeout,
+///         _ => TransportErrorKind::Other,
+///     };
+///     TransportError::new(kind, error)
+/// }
+///
+/// assert_eq!(failed(io::ErrorKind::TimedOut.into()).kind(), TransportErrorKind::Timeout);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,9 +130,24 @@ impl TransportErrorKind {
     }
 }
 
-/// What a [`Transport`](crate::Transport) returns when there is no response.
+/// What a [`Transport`](crate::Transport) returns when there is no whole response.
 ///
-/// See [`TransportErrorKind`] for an example.
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Limits, TransportError, TransportErrorKind};
+///
+/// let offline = |_: http::Request<Vec<u8>>, _: &Limits| {
+///     Err::<http::Response<Vec<u8>>, _>(TransportError::new(TransportErrorKind::Connect, "no network"))
+/// };
+/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource};
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, offline)
+///     .retries(0)
+///     .build()?;
+/// assert!(source.token().unwrap_err().is_retryable());
+/// # Ok::<_, Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
@@ -97,7 +155,7 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// An error of this kind; `cause` is any error, or a message.
+    /// An error of this kind; `cause` is any error, or a text. It becomes the source of [`Error::Transport`].
     ///
     /// ```
     /// # use client_credentials::{TransportError, TransportErrorKind};
@@ -108,7 +166,13 @@ impl TransportError {
         Self { kind, cause: cause.into() }
     }
 
-    /// What happened. See the example of [`TransportErrorKind`].
+    /// What happened.
+    ///
+    /// ```
+    /// # use client_credentials::{TransportError, TransportErrorKind};
+    /// let error = TransportError::new(TransportErrorKind::Timeout, "no answer after 30 s");
+    /// assert_eq!(error.kind(), TransportErrorKind::Timeout);
+    /// ```
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
