@@ -49,6 +49,8 @@ impl CacheKey {
     ///
     /// [`Error::Configuration`] as for [`TokenRequest::encode`].
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::{CacheKey, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?;

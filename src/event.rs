@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// One thing that happened, for logs and metrics. Never holds a secret or a token.
+/// One thing that a token source did, for logs and metrics. Never holds a secret or a token.
 ///
 /// Given to the hook of [`TokenSourceBuilder::on_event`](crate::TokenSourceBuilder::on_event), and, by its `Display`,
 /// to the `log` crate under the target `client_credentials`: failures as warnings, the rest as debug.
@@ -17,15 +17,18 @@ use crate::error::Error;
 /// # let script = Script::new();
 /// # script.token("t", 60);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// use client_credentials::EventKind;
+/// # let credentials = Credentials::new("my-client", "s3cret");
+/// use std::sync::{Arc, Mutex};
 ///
-/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, script)
-///     .on_event(|event| match event.kind {
-///         EventKind::Answered { duration, .. } => println!("{}: {duration:?}", event.endpoint),
-///         _ => println!("{event}"),
-///     })
+/// let lines = Arc::new(Mutex::new(Vec::new()));
+/// let log = Arc::clone(&lines);
+/// let source = TokenSource::builder(credentials, request, script)
+///     .on_event(move |event| log.lock().unwrap().push(event.to_string()))
 ///     .build()?;
-/// # source.token()?;
+/// source.token()?;
+/// let lines = lines.lock().unwrap();
+/// assert_eq!(lines[0], "my-client at auth.example.com: token requested (Empty)");
+/// assert!(lines[1].starts_with("my-client at auth.example.com: token received after "));
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +42,43 @@ pub struct Event<'a> {
     pub kind: EventKind<'a>,
 }
 
-/// The kinds of [`Event`]. See its example.
+/// What happened: the kinds of an [`Event`].
+///
+/// # Examples
+///
+/// A name of a counter for each:
+///
+/// ```
+/// use client_credentials::{Event, EventKind};
+///
+/// fn counter(event: &Event<'_>) -> &'static str {
+///     match event.kind {
+///         EventKind::Requested { .. } => "token_requests",
+///         EventKind::Answered { error: None, .. } => "tokens_received",
+///         EventKind::Answered { .. } => "token_requests_failed",
+///         EventKind::Waited { .. } => "callers_that_waited",
+///         EventKind::RenewalFailed { .. } => "renewals_failed",
+///         EventKind::Throttled { .. } => "errors_remembered",
+///         EventKind::Refused { .. } => "api_said_401",
+///         EventKind::Bare { .. } => "api_said_401_without_token",
+///         EventKind::Replayed { .. } => "requests_replayed",
+///         _ => "other",
+///     }
+/// }
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # use std::sync::{Arc, Mutex};
+/// # let script = Script::new();
+/// # script.token("t", 60);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let seen = Arc::new(Mutex::new(Vec::new()));
+/// # let log = Arc::clone(&seen);
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script)
+/// #     .on_event(move |event| log.lock().unwrap().push(counter(event)))
+/// #     .build()?;
+/// # source.token()?;
+/// # assert_eq!(*seen.lock().unwrap(), ["token_requests", "tokens_received"]);
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum EventKind<'a> {
@@ -92,7 +131,32 @@ pub enum EventKind<'a> {
     },
 }
 
-/// Why a token was requested. See the example of [`Event`].
+/// Why a token was requested.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # use std::sync::{Arc, Mutex};
+/// # let script = Script::new();
+/// # script.token("one", 3600); script.token("two", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+/// use client_credentials::{EventKind, Reason};
+///
+/// let reasons = Arc::new(Mutex::new(Vec::new()));
+/// let seen = Arc::clone(&reasons);
+/// let builder = builder.on_event(move |event| {
+///     if let EventKind::Requested { reason, .. } = event.kind {
+///         seen.lock().unwrap().push(reason);
+///     }
+/// });
+/// let source = builder.build()?;
+/// source.token()?;
+/// source.renew()?;
+/// assert_eq!(*reasons.lock().unwrap(), [Reason::Empty, Reason::Forced]);
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -106,7 +170,35 @@ pub enum Reason {
     Forced,
 }
 
-/// What was made of a 401. See the example of [`Event`].
+/// What was decided after an API answered 401.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # use std::sync::{Arc, Mutex};
+/// # let script = Script::new();
+/// # script.token("one", 3600); script.token("two", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+/// use client_credentials::{EventKind, Verdict};
+///
+/// let verdicts = Arc::new(Mutex::new(Vec::new()));
+/// let seen = Arc::clone(&verdicts);
+/// let builder = builder.on_event(move |event| {
+///     if let EventKind::Refused { verdict } = event.kind {
+///         seen.lock().unwrap().push(verdict);
+///     }
+/// });
+/// let source = builder.build()?;
+/// let token = source.token()?;
+/// for challenge in [r#"Bearer error="insufficient_scope""#, r#"Bearer error="invalid_token""#] {
+///     let answer = http::Response::builder().status(401).header("www-authenticate", challenge);
+///     let _ = source.replacement(&token, &answer.body(())?);
+/// }
+/// assert_eq!(*verdicts.lock().unwrap(), [Verdict::Useless, Verdict::Replay]);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {

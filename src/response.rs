@@ -18,19 +18,22 @@ use crate::retry::retry_after;
 use crate::token::AccessToken;
 
 impl TokenRequest {
-    /// Reads the answer to this request. `sent_at` is the moment before the request was sent: the token's age counts
-    /// from there, so that time spent on the way never makes it look younger than it is.
+    /// Reads the answer to this request (RFC 6749 sections 5.1 and 5.2). `sent_at` is the moment before the request was
+    /// sent: the token's age counts from there, so that time spent on the way never makes it look younger than it is.
     ///
     /// # Errors
     ///
     /// [`Error::Denied`] if the status is not 2xx, or the body says `error`; [`Error::Protocol`] if the body of a 2xx
     /// answer is not a token response, or its token cannot be used.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?;
     /// let sent_at = SystemClock.now();
-    /// let answer = http::Response::new(r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"bearer"}"#);
+    /// let body = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"bearer"}"#;
+    /// let answer = http::Response::new(body);
     /// let token = request.decode(&answer, sent_at)?;
     /// assert_eq!(token.header_value(), "Bearer 2YotnFZFEjr1zCsicMWpAA");
     /// # Ok::<_, client_credentials::Error>(())

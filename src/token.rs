@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::moment::Moment;
 
-/// An access token (RFC 6749 section 1.4), ready to be sent. Cheap to clone; never printed.
+/// An access token (RFC 6749 section 1.4), ready to be sent.
 ///
-/// The token is opaque: nothing here looks inside it. A server may take it back at any time before it expires.
+/// Cheap to clone; never printed. The token is opaque: nothing here looks inside it. A server may take it back at any time
+/// before it expires.
 ///
 /// # Examples
 ///
@@ -69,21 +70,56 @@ impl AccessToken {
         Self(Arc::new(Parts { header, scope: self.0.scope.clone(), members: self.0.members.clone(), ..*self.0 }))
     }
 
-    /// The token itself. Do not log it. See the example of [`AccessToken`].
+    /// The token itself, for what is no HTTP request: a password of git, a message on a queue. Do not log it.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// let token = source.token()?;
+    /// let answer_to_git = format!("username=x-token-auth\npassword={}\n", token.secret());
+    /// assert!(answer_to_git.ends_with("password=t\n"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn secret(&self) -> &str {
         let bytes = &self.0.header.as_bytes()[SCHEME.len()..];
         std::str::from_utf8(bytes).expect("the constructor took visible ASCII only")
     }
 
-    /// The value of the `Authorization` header, marked sensitive. See the example of [`AccessToken`].
+    /// The value of the `Authorization` header (RFC 6750 section 2.1), marked sensitive.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
+    /// request.headers_mut().insert("authorization", source.token()?.header_value().clone());
+    /// assert_eq!(request.headers()["authorization"], "Bearer t");
+    /// assert!(!format!("{request:?}").contains("Bearer t"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header_value(&self) -> &HeaderValue {
         &self.0.header
     }
 
-    /// `expires_in` as the server stated it (seconds; a negative number is read as zero), counted from
-    /// [`sent_at`](Self::sent_at). `None` if it did not say. See the example of [`AccessToken`].
+    /// `expires_in` (RFC 6749 section 5.1) as the server stated it, in seconds, counted from [`sent_at`](Self::sent_at). A
+    /// negative number is read as zero. `None` if the server did not say.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// assert_eq!(source.token()?.expires_in(), Some(std::time::Duration::from_secs(3600)));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.0.expires_in

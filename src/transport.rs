@@ -15,35 +15,71 @@ use crate::policy::Policy;
 /// - keeps to the [`Limits`],
 /// - puts nothing into an HTTP cache (RFC 6749 section 5.1) and logs no body and no `Authorization` header.
 ///
-/// # Errors
 ///
-/// A [`TransportError`] if there is no whole answer. Its kind decides whether the request is tried again.
 ///
 /// # Examples
 ///
 /// ```
 /// use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
 ///
-/// let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// let request = TokenRequest::new("https://auth.example.com/token")?
+///     .audience("https://api.example.com");
 /// let transport = |request: http::Request<Vec<u8>>, _limits: &Limits| {
 ///     assert_eq!(request.uri().host(), Some("auth.example.com"));
 ///     // ... give it to your HTTP client ...
 ///     Ok(http::Response::new(br#"{"access_token":"t","token_type":"Bearer"}"#.to_vec()))
 /// };
-/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, transport).build()?;
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// let source = TokenSource::builder(credentials, request, transport).build()?;
 /// assert_eq!(source.token()?.secret(), "t");
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
-    /// Sends `request` within `limits`. See the [trait](Transport).
-    #[allow(clippy::missing_errors_doc)]
+    /// Sends `request` within `limits`, and returns the answer with its whole body, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// A [`TransportError`] if there is no whole answer. Its [kind](crate::TransportErrorKind) decides whether the request
+    /// is tried again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource, Transport, test_util::Script};
+    /// # let inner = Script::new();
+    /// # inner.token("t", 3600);
+    /// // Around another transport: what does the token endpoint say of its limits?
+    /// let transport = move |request, limits: &Limits| {
+    ///     let answer = inner.send(request, limits)?;
+    ///     println!("{}: {:?}", answer.status(), answer.headers().get("x-ratelimit-remaining"));
+    ///     Ok(answer)
+    /// };
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, transport).build()?;
+    /// # assert_eq!(source.token()?.secret(), "t");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     fn send(&self, request: http::Request<Vec<u8>>, limits: &Limits)
     -> Result<http::Response<Vec<u8>>, TransportError>;
 }
 
-/// What one exchange with the token endpoint may cost.
+/// How long one token request may take, and how large its answer may be.
 ///
-/// See the example of [`Transport`].
+/// # Examples
+///
+/// To try a transport of your own:
+///
+/// ```
+/// use std::time::Duration;
+/// use client_credentials::Limits;
+///
+/// let mut limits = Limits::default();
+/// assert_eq!(limits.timeout, Duration::from_secs(30));
+/// assert_eq!(limits.connect_timeout, Duration::from_secs(5));
+/// assert_eq!(limits.max_body, 256 * 1024);
+///
+/// limits.timeout = Duration::from_millis(100);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {

@@ -9,14 +9,26 @@ use crate::error::Error;
 use crate::request::{BodyFormat, CLIENT_CREDENTIALS, TokenRequest};
 
 impl TokenRequest {
-    /// The HTTP request that asks for a token. The body and the `Authorization` header hold the client secret.
+    /// The HTTP request that asks for a token (RFC 6749 section 4.4.2). The body or the `Authorization` header holds the
+    /// client secret.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if the credentials cannot be sent this way, their secret cannot be read, there would
     /// be two methods of client authentication (RFC 6749 section 2.3) or, for `client_credentials`, none.
     ///
-    /// See the example of [`TokenRequest`].
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!((sent.method().as_str(), sent.uri().path()), ("POST", "/token"));
+    /// assert_eq!(sent.headers()["content-type"], "application/x-www-form-urlencoded");
+    /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
+    /// assert_eq!(sent.body(), b"grant_type=client_credentials");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn encode(&self, credentials: &Credentials) -> Result<http::Request<Vec<u8>>, Error> {
         self.encode_with(&credentials.authenticate()?)
     }

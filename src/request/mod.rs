@@ -22,13 +22,15 @@ use crate::secret::Secret;
 /// use client_credentials::{Credentials, TokenRequest};
 ///
 /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
-///     .scope("read write")?
+///     .scope("items:read")?
 ///     .audience("https://api.example.com");
 /// let http = request.encode(&Credentials::new("my-client", "s3cret"))?;
 /// assert_eq!(http.method(), "POST");
 /// assert_eq!(
-///     http.body(),
-///     b"grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example.com"
+///     String::from_utf8_lossy(http.body()),
+///     "grant_type=client_credentials\
+///      &scope=items%3Aread\
+///      &audience=https%3A%2F%2Fapi.example.com"
 /// );
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
@@ -46,15 +48,21 @@ pub struct TokenRequest {
     origins: Origins,
 }
 
-/// How the parameters of a token request are written.
+/// How the parameters of a token request are written: a form or JSON.
+///
+/// # Examples
 ///
 /// ```
 /// use client_credentials::{BodyFormat, Credentials, TokenRequest};
 ///
-/// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.body_format(BodyFormat::Json);
-/// let http = request.encode(&Credentials::new("id", "s").in_body())?;
-/// assert_eq!(http.headers()["content-type"], "application/json");
-/// assert_eq!(http.body(), br#"{"client_id":"id","client_secret":"s","grant_type":"client_credentials"}"#);
+/// let request = TokenRequest::new("https://auth.example.com/token")?;
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// let body = |format| {
+///     let sent = request.clone().body_format(format).encode(&credentials)?;
+///     Ok::<_, client_credentials::Error>(sent.into_body())
+/// };
+/// assert_eq!(body(BodyFormat::Form)?, b"grant_type=client_credentials");
+/// assert_eq!(body(BodyFormat::Json)?, br#"{"grant_type":"client_credentials"}"#);
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,12 +94,14 @@ const RESERVED_HEADERS: [&str; 7] =
     ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
 
 impl TokenRequest {
-    /// A `client_credentials` request to this token endpoint: an https URL, or an http URL of this machine (RFC 6749
-    /// section 3.2). An existing query is kept byte for byte.
+    /// A `client_credentials` request to this token endpoint (RFC 6749 section 4.4.2): an https URL, or an http URL of this
+    /// machine (section 3.2). An existing query is kept byte for byte.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if `endpoint` is no such URL, or holds user info or a fragment.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
@@ -111,15 +121,19 @@ impl TokenRequest {
         Ok(request)
     }
 
-    /// The same, but also plain http to any host. Everybody on the way can then read the client secret and the token.
+    /// A request as from [`new`](Self::new), but also over plain http to any host. Everybody on the way can then read the
+    /// client secret and the token.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if `endpoint` is not an http(s) URL, or holds user info or a fragment.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::TokenRequest;
-    /// assert!(TokenRequest::dangerously_over_plain_http("http://auth.test/token").is_ok());
+    /// assert!(TokenRequest::new("http://keycloak:8080/token").is_err());
+    /// assert!(TokenRequest::dangerously_over_plain_http("http://keycloak:8080/token").is_ok());
     /// ```
     pub fn dangerously_over_plain_http(endpoint: &str) -> Result<Self, Error> {
         // `http::Uri` drops a fragment without a word.
@@ -156,11 +170,15 @@ impl TokenRequest {
     /// [`Error::Configuration`] for the empty name, characters outside `%x21-7E`, and `password` (RFC 9700 section
     /// 2.4).
     ///
+    /// # Examples
+    ///
     /// ```
-    /// # use client_credentials::TokenRequest;
+    /// # use client_credentials::{Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .grant_type("refresh_token")?
     ///     .parameter("refresh_token", "tGzv3JOkF0XG5Qx2TlKWIA")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.body(), b"grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn grant_type(mut self, grant_type: &str) -> Result<Self, Error> {
@@ -175,16 +193,21 @@ impl TokenRequest {
     }
 
     /// Adds scopes, separated by single spaces (RFC 6749 section 3.3). May be called again; order and repetition do
-    /// not matter. Without any, the parameter is left out.
+    /// not matter. Without any, the parameter `scope` is left out, and the server decides.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if the list is empty or a scope holds a character the RFC does not allow.
     ///
+    /// # Examples
+    ///
     /// ```
-    /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://login.microsoftonline.com/t/oauth2/v2.0/token")?
-    ///     .scope("https://graph.microsoft.com/.default")?;
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
+    ///     .scope("items:read items:write")?
+    ///     .scope("items:read")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.body(), b"grant_type=client_credentials&scope=items%3Aread+items%3Awrite");
     /// assert!(request.scope("two  spaces").is_err());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -202,12 +225,13 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// The API the token is for, as Auth0, Kong and others want it named. If it is an https URL (or an http URL of
-    /// this machine), its origin may receive the token. The empty string means none.
+    /// The API the token is for, as Auth0, Kong and others want it named: the parameter `audience`. If it is an https URL
+    /// (or an http URL of this machine), its origin may receive the token. The empty string means none.
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.audience("https://api.example.com/v2/");
+    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?
+    ///     .audience("https://api.example.com/v2/");
     /// assert!(request.allows(&"https://api.example.com/v2/items".parse().unwrap()));
     /// assert!(!request.allows(&"https://other.example.com/".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
@@ -228,11 +252,15 @@ impl TokenRequest {
     ///
     /// [`Error::Configuration`] if it is not an absolute URI, or has a fragment.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::TokenRequest;
     /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .resource("https://cal.example.com/")?
     ///     .resource("urn:example:contacts")?;
+    /// assert!(request.allows(&"https://cal.example.com/v1/events".parse().unwrap()));
+    /// assert!(request.resource("cal.example.com").is_err());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn resource(mut self, resource: &str) -> Result<Self, Error> {
@@ -248,33 +276,43 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// The organization, as Auth0 wants it named.
+    /// The organization the token is for, as Auth0 wants it named: the parameter `organization` (see [Auth0: machine-to-machine
+    /// access for organizations](https://auth0.com/docs/manage-users/organizations/organizations-for-m2m-applications)).
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if it is empty or was given already.
     ///
+    /// # Examples
+    ///
     /// ```
-    /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?.organization("org_123")?;
+    /// # use client_credentials::{Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?
+    ///     .organization("org_123")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.body(), b"grant_type=client_credentials&organization=org_123");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn organization(self, organization: &str) -> Result<Self, Error> {
         self.parameter("organization", organization)
     }
 
-    /// Any further parameter. Its value never shows in `Debug`.
+    /// Any further parameter of the token request. Its value never shows in `Debug`.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if the name or the value is empty, the name was given already (RFC 6749 section 3.2),
     /// or it is one that this crate writes itself: `grant_type`, `scope`, `audience`, `resource`, `client_*`.
     ///
+    /// # Examples
+    ///
     /// ```
-    /// # use client_credentials::TokenRequest;
+    /// # use client_credentials::{Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://zoom.us/oauth/token")?
     ///     .grant_type("account_credentials")?
     ///     .parameter("account_id", "abc_123")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.body(), b"grant_type=account_credentials&account_id=abc_123");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn parameter(mut self, name: &str, value: impl Into<Secret>) -> Result<Self, Error> {
@@ -307,10 +345,15 @@ impl TokenRequest {
     /// [`Error::Configuration`] if the name or value is not a legal header, was given already, or is one that this
     /// crate writes itself: `Accept`, `Content-Type`, `Content-Length`, `Host` and other connection headers.
     ///
+    /// # Examples
+    ///
     /// ```
-    /// # use client_credentials::TokenRequest;
+    /// # use client_credentials::{Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://onlinetools.ups.com/security/v1/oauth/token")?
     ///     .header("x-merchant-id", "123456")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.headers()["x-merchant-id"], "123456");
+    /// assert!(!format!("{request:?}").contains("123456"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
@@ -328,7 +371,16 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// How the parameters are written. Default: [`BodyFormat::Form`]. See the example of [`BodyFormat`].
+    /// How the parameters are written. Default: [`BodyFormat::Form`] (RFC 6749 section 4.4.2).
+    ///
+    /// ```
+    /// # use client_credentials::{BodyFormat, Credentials, TokenRequest};
+    /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?
+    ///     .body_format(BodyFormat::Json);
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// assert_eq!(sent.headers()["content-type"], "application/json");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn body_format(mut self, format: BodyFormat) -> Self {
         self.body_format = format;
@@ -336,12 +388,19 @@ impl TokenRequest {
     }
 
     /// A `token_type` that means `Bearer` at this server, in any case of letters. eBay says
-    /// `Application Access Token`, Apigee `BearerToken`. The token is still sent as `Bearer`.
+    /// `Application Access Token`, Apigee `BearerToken`. The token is still sent as `Bearer`. Without this call the answer is
+    /// refused: a type that is not understood must not be used (RFC 6749 section 7.1).
     ///
     /// ```
-    /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://api.ebay.com/identity/v1/oauth2/token")?
-    ///     .token_type_alias("Application Access Token");
+    /// # use client_credentials::{Clock, SystemClock, TokenRequest};
+    /// let request = TokenRequest::new("https://api.ebay.com/identity/v1/oauth2/token")?;
+    /// let body = r#"{"access_token":"v^1.1","token_type":"Application Access Token"}"#;
+    /// let answer = http::Response::new(body);
+    /// assert!(request.decode(&answer, SystemClock.now()).is_err());
+    ///
+    /// let request = request.token_type_alias("Application Access Token");
+    /// let token = request.decode(&answer, SystemClock.now())?;
+    /// assert_eq!(token.header_value(), "Bearer v^1.1");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
@@ -354,16 +413,20 @@ impl TokenRequest {
     }
 
     /// Names an origin (scheme, host, port) that may receive the token; path and query of the URL are ignored. May be
-    /// called again.
+    /// called again. No token goes anywhere else (RFC 9700 section 4.9.1).
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if it is not an https URL, or an http URL of this machine, or holds user info.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::TokenRequest;
     /// let request = TokenRequest::new("https://bitbucket.org/site/oauth2/access_token")?
     ///     .allow_origin("https://api.bitbucket.org")?;
+    /// assert!(request.allows(&"https://api.bitbucket.org/2.0/user".parse().unwrap()));
+    /// assert!(!request.allows(&"https://api.bitbucket.org:8443/".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn allow_origin(mut self, url: &str) -> Result<Self, Error> {
@@ -371,16 +434,19 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// Names an origin of which plain http is accepted too. Everybody on the way there can read the token.
+    /// Names an origin that may receive the token, also over plain http. Everybody on the way there can read it then.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if it is not an http(s) URL, or holds user info.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::TokenRequest;
     /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .dangerously_allow_plain_http_origin("http://api.internal:8080")?;
+    /// assert!(request.allows(&"http://api.internal:8080/v1/items".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn dangerously_allow_plain_http_origin(mut self, url: &str) -> Result<Self, Error> {
@@ -393,7 +459,8 @@ impl TokenRequest {
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
-    /// let request = TokenRequest::new("https://auth.example.com/token")?.dangerously_allow_any_origin();
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
+    ///     .dangerously_allow_any_origin();
     /// assert!(request.allows(&"https://anywhere.example/".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -404,8 +471,18 @@ impl TokenRequest {
     }
 
     /// Whether a request for this URL may carry the token: scheme, host and port must be those of an allowed origin.
-    /// A URL with user info, or with a port that cannot be read, never matches. See the example of
-    /// [`audience`](Self::audience).
+    /// A URL with user info, or with a port that cannot be read, never matches.
+    ///
+    /// ```
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://auth.example.com/token")?
+    ///     .audience("https://api.example.com");
+    /// let may = |url: &str| url.parse().is_ok_and(|uri| request.allows(&uri));
+    /// assert!(may("https://api.example.com/v1/items?page=2"));
+    /// assert!(!may("http://api.example.com/v1/items"));
+    /// assert!(!may("https://api.example.com@evil.test/"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn allows(&self, uri: &Uri) -> bool {
         self.origins.allows(uri)

@@ -15,7 +15,9 @@ use crate::source::store::TokenCache;
 use crate::source::{Hook, Inner, TokenSource};
 use crate::transport::Transport;
 
-/// Builds a [`TokenSource`]. Every setting has a default that is meant to be left alone.
+/// The settings of a [`TokenSource`].
+///
+/// Every setting has a default that is meant to be left alone.
 ///
 /// # Examples
 ///
@@ -25,11 +27,13 @@ use crate::transport::Transport;
 /// use std::time::Duration;
 /// use client_credentials::{Credentials, TokenRequest, TokenSource};
 ///
-/// let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, transport)
+/// let request = TokenRequest::new("https://auth.example.com/token")?
+///     .audience("https://api.example.com");
+/// let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, transport)
 ///     .timeout(Duration::from_secs(10))
 ///     .retries(0)
 ///     .build()?;
+/// assert!(!source.inspect().has_token);
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[must_use = "a builder does nothing before `build`"]
@@ -57,14 +61,52 @@ impl TokenSourceBuilder {
     }
 
     /// Shares tokens with every other source of this cache that asks the same question. Default: a cache of its own.
-    /// See the example of [`TokenCache`].
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// let cache = TokenCache::default();
+    /// for _ in 0..2 {
+    ///     let source = TokenSource::builder(credentials.clone(), request.clone(), transport.clone())
+    ///         .cache(&cache)
+    ///         .build()?;
+    ///     source.token()?;
+    /// }
+    /// assert_eq!(script.requests().len(), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn cache(mut self, cache: &TokenCache) -> Self {
         self.cache = cache.clone();
         self
     }
 
     /// Calls `hook` for every [`Event`], in the thread where it happens, outside of all locks. Default: none.
-    /// See the example of [`Event`].
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.json(503, ""); script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use client_credentials::EventKind;
+    ///
+    /// let retries = Arc::new(AtomicU64::new(0));
+    /// let counter = Arc::clone(&retries);
+    /// let builder = builder.on_event(move |event| {
+    ///     if matches!(event.kind, EventKind::Requested { retry: 1.., .. }) {
+    ///         counter.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// });
+    /// builder.build()?.token()?; // the server is busy at first
+    /// assert_eq!(retries.load(Ordering::Relaxed), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn on_event(mut self, hook: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(hook));
         self
@@ -73,7 +115,22 @@ impl TokenSourceBuilder {
     /// The longest time for one token request with its retries, and for waiting for somebody else's.
     /// Default: 30 seconds.
     ///
-    /// See the example of [`TokenSourceBuilder`].
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// // What the HTTP client of the token request is told:
+    /// let transport = |_: http::Request<Vec<u8>>, limits: &Limits| {
+    ///     assert!(limits.timeout <= Duration::from_secs(3));
+    ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
+    /// };
+    /// let source = TokenSource::builder(credentials, request, transport)
+    ///     .timeout(Duration::from_secs(3))
+    ///     .build()?;
+    /// assert!(source.token().is_ok());
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.policy.timeout = timeout;
         self
@@ -82,10 +139,18 @@ impl TokenSourceBuilder {
     /// The longest time until the connection to the token endpoint stands. Default: 5 seconds.
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// let builder = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new())
-    ///     .connect_timeout(std::time::Duration::from_secs(1));
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// let transport = |_: http::Request<Vec<u8>>, limits: &Limits| {
+    ///     assert_eq!(limits.connect_timeout, Duration::from_secs(1));
+    ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
+    /// };
+    /// let source = TokenSource::builder(credentials, request, transport)
+    ///     .connect_timeout(Duration::from_secs(1))
+    ///     .build()?;
+    /// assert!(source.token().is_ok());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -96,7 +161,18 @@ impl TokenSourceBuilder {
     /// How often a token request is repeated within one call, after connection errors, timeouts and the statuses 408,
     /// 429 and 5xx, if there is no other token to use meanwhile. Default: 2.
     ///
-    /// See the example of [`TokenSourceBuilder`].
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// script.json(503, "");
+    /// let source = TokenSource::builder(credentials, request, transport).retries(0).build()?;
+    /// assert!(source.token().is_err());
+    /// assert_eq!(script.requests().len(), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.retries = retries;
         self
@@ -106,10 +182,21 @@ impl TokenSourceBuilder {
     /// a quarter of the lifetime.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// let builder = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new())
-    ///     .early_expiry(std::time::Duration::from_secs(60));
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// script.token("one", 3600);
+    /// script.token("two", 3600);
+    /// let source = TokenSource::builder(credentials, request, transport)
+    ///     .clock(script.clock())
+    ///     .early_expiry(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// script.clock().advance(Duration::from_secs(3000));
+    /// assert_eq!(source.token()?.secret(), "two");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn early_expiry(mut self, margin: Duration) -> Self {
@@ -117,14 +204,22 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The lifetime of a token whose answer has no `expires_in`; `None`: it is used until an API refuses it.
-    /// Default: 300 seconds.
+    /// The lifetime of a token whose answer has no `expires_in` (RFC 6749 section 5.1 only recommends it); `None`: it is
+    /// used until an API refuses it. Default: 300 seconds.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
-    /// # let request = TokenRequest::new("https://my.salesforce.com/services/oauth2/token")?.allow_origin("https://api.example.com")?;
-    /// let builder = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new())
-    ///     .fallback_lifetime(None);
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// script.json(200, r#"{"access_token":"t","token_type":"Bearer"}"#);
+    /// let source = TokenSource::builder(credentials, request, transport)
+    ///     .fallback_lifetime(Some(Duration::from_secs(7200)))
+    ///     .build()?;
+    /// source.token()?;
+    /// assert!(source.inspect().expires_in > Some(Duration::from_secs(7000)));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn fallback_lifetime(mut self, lifetime: Option<Duration>) -> Self {
@@ -133,14 +228,26 @@ impl TokenSourceBuilder {
     }
 
     /// The largest request body, in bytes, that the agent keeps to send it again after a 401. Larger bodies are sent
-    /// in chunks as they are read (unless the request has a `Content-Length` header), and not sent again. 0: what
-    /// is no GET, HEAD, OPTIONS or TRACE is left alone and not sent again. Default: 1 MiB.
+    /// in chunks as they are read (unless the request has a `Content-Length` header), and not sent again. With 0, only GET,
+    /// HEAD, OPTIONS and TRACE are sent again, and the bodies of all others are left alone. Default: 1 MiB.
     ///
     /// ```
+    /// # #[cfg(feature = "ureq")] {
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
-    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// let builder = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).replay_limit(0);
-    /// # Ok::<_, client_credentials::Error>(())
+    /// # use client_credentials::test_util::{Behaviour, TokenServer};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let transport = script.clone();
+    /// let api = TokenServer::start()?;
+    /// api.always(Behaviour::json(401, ""));
+    /// # let origin = format!("http://{}", api.address());
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&origin)?;
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// let source = TokenSource::builder(credentials, request, transport).replay_limit(0).build()?;
+    /// assert!(source.agent().post(&origin).send("a body").is_err());
+    /// assert_eq!(api.requests().len(), 1);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn replay_limit(mut self, bytes: usize) -> Self {
         self.policy.replay_limit = bytes;
@@ -150,9 +257,18 @@ impl TokenSourceBuilder {
     /// Another clock, for tests. Default: [`SystemClock`].
     ///
     /// ```
-    /// # use client_credentials::{Credentials, SystemClock, TokenRequest, TokenSource, test_util::Script};
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// let builder = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).clock(SystemClock);
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// let clock = script.clock();
+    /// let source = TokenSource::builder(credentials, request, transport).clock(clock.clone()).build()?;
+    /// source.token()?;
+    /// clock.advance(Duration::from_secs(3600));
+    /// assert!(!source.inspect().has_token);
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -167,7 +283,17 @@ impl TokenSourceBuilder {
     /// [`Error::Configuration`] if there is no origin that may receive the token, or the credentials do not go with
     /// the request (see [`TokenRequest::encode`]).
     ///
-    /// See the example of [`TokenSourceBuilder`].
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = Script::new();
+    /// let request = TokenRequest::new("https://auth.example.com/token")?.audience("my-api");
+    /// let error = TokenSource::builder(credentials, request, transport).build().unwrap_err();
+    /// assert!(error.to_string().contains("name the API, as in TokenRequest::allow_origin"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn build(self) -> Result<TokenSource, Error> {
         if !self.request.names_an_origin() {
             return Err(Error::configuration(

@@ -33,11 +33,11 @@ use crate::transport::Transport;
 
 pub use crate::source::snapshot::Snapshot;
 
-/// Hands out valid tokens: fetched once, cached, renewed ahead of expiry by one caller, replaced when an API refuses
-/// them. Cheap to clone; clones share everything.
+/// Hands out valid tokens: fetched once, cached, renewed ahead of expiry, replaced when an API refuses them.
 ///
-/// No thread runs in the background. A caller with a valid token never waits, also while somebody else renews it; the
-/// caller that renews does so inside its own call. Every wait ends by a deadline, 30 seconds unless set otherwise.
+/// Cheap to clone; clones share everything. No thread runs in the background: one caller renews the token inside its own
+/// call. A caller with a valid token never waits, also while another caller renews it. Every wait ends by a deadline, 30
+/// seconds unless set otherwise.
 ///
 /// # Examples
 ///
@@ -47,9 +47,11 @@ pub use crate::source::snapshot::Snapshot;
 /// # script.token("t", 3600);
 /// use client_credentials::{Credentials, TokenRequest, TokenSource};
 ///
-/// let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
+///     .audience("https://api.example.com");
 /// # let transport = script.clone();
-/// let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, transport).build()?;
+/// let source = TokenSource::builder(credentials, request, transport).build()?;
 ///
 /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
 /// source.authorize(&mut request)?;
@@ -77,7 +79,18 @@ impl TokenSource {
     /// Starts a source with this transport. With the feature `ureq`, [`TokenSource::new`] does the same with
     /// [`UreqTransport`](crate::UreqTransport) and no further settings.
     ///
-    /// See the example of [`TokenSource`].
+    /// ```
+    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// let transport = |_: http::Request<Vec<u8>>, _: &Limits| {
+    ///     // ... your HTTP client sends the token request ...
+    ///     Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
+    /// };
+    /// let source = TokenSource::builder(credentials, request, transport).retries(0).build()?;
+    /// assert_eq!(source.token()?.secret(), "t");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn builder(credentials: Credentials, request: TokenRequest, transport: impl Transport) -> TokenSourceBuilder {
         TokenSourceBuilder::new(credentials, request, Arc::new(transport))
     }
@@ -95,6 +108,8 @@ impl TokenSource {
     /// A failure is remembered for a while (1 to 30 seconds, longer if the server says so) and returned at once to
     /// those who ask again.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
@@ -110,12 +125,14 @@ impl TokenSource {
         self.token_within(self.0.policy.timeout)
     }
 
-    /// The same, but back after at most `budget`. A token request that takes longer is not lost to those who have
-    /// more time.
+    /// A token that is valid now, as from [`token`](Self::token), or an error after at most `budget`. A token request that
+    /// takes longer is not lost to those who have more time.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token).
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -124,17 +141,20 @@ impl TokenSource {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
     /// let token = source.token_within(std::time::Duration::from_millis(500))?;
+    /// assert_eq!(token.secret(), "t");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn token_within(&self, budget: Duration) -> Result<AccessToken, Error> {
         self.acquire(budget, false)
     }
 
-    /// A new token, although the cached one may be good. Not more than one a second is fetched.
+    /// A new token, although the cached one may be good. At most one is fetched in a second.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token); the cached token stays.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -163,11 +183,14 @@ impl TokenSource {
         self.authorize_within(request, self.0.policy.timeout)
     }
 
-    /// The same, but back after at most `budget`.
+    /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error after at most
+    /// `budget`.
     ///
     /// # Errors
     ///
     /// As [`authorize`](Self::authorize).
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -177,6 +200,7 @@ impl TokenSource {
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
     /// source.authorize_within(&mut request, std::time::Duration::from_secs(2))?;
+    /// assert_eq!(request.headers()["authorization"], "Bearer t");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize_within<B>(&self, request: &mut http::Request<B>, budget: Duration) -> Result<AccessToken, Error> {
@@ -245,7 +269,21 @@ impl TokenSource {
         self.after_refusal(token, response.headers(), true, self.0.policy.timeout)
     }
 
-    /// What is known about the token right now, for support: no secret in it. See [`Snapshot`].
+    /// What is known about the token right now, for health pages and support: no secret in it.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// assert!(!source.inspect().has_token);
+    /// source.token()?;
+    /// let state = source.inspect();
+    /// assert!(state.has_token && state.last_error.is_none());
+    /// println!("{} token requests, the next in {:?}", state.fetches, state.renews_in);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
         let now = self.0.clock.now();
@@ -260,6 +298,7 @@ impl TokenSource {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
     /// assert!(source.allows(&"https://api.example.com/v1".parse().unwrap()));
+    /// assert!(!source.allows(&"https://api.example.net/v1".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]

@@ -6,7 +6,9 @@ use crate::error::Error;
 use crate::moment::Moment;
 use crate::slot::Slot;
 
-/// The state of one question at one moment, shared by all sources that ask it, and what this source saw. Holds no secret.
+/// What a token source knows at one moment, for health pages and support. Holds no secret.
+///
+/// Sources that share a token in a [`TokenCache`](crate::TokenCache) share what is here, except for [`bare`](Self::bare).
 ///
 /// # Examples
 ///

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cache::{CacheKey, Keyed};
 use crate::source::flight::Flight;
 
-/// Tokens in memory, one per question, shared by every source that was built with a clone of this value.
+/// Tokens in memory that several sources share: one for each question.
 ///
-/// Two sources with the same question ([`CacheKey`]) share one token, one token request and one memory of failures.
-/// The cache is bounded: the least recently built question goes first. A source that lives on keeps its own token.
+/// A question is a token request and the client that sends it ([`CacheKey`]). Sources with the same question and a clone of
+/// this value share one token, one token request and one memory of failures. The cache is bounded: the question that was
+/// least recently built into a source goes first. A source that lives on keeps its own token.
 ///
 /// # Examples
 ///
@@ -23,7 +24,9 @@ use crate::source::flight::Flight;
 ///     let request = TokenRequest::new("https://auth.example.com/token")?
 ///         .audience("https://api.example.com")
 ///         .scope(scope)?;
-///     TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).cache(&cache).build()
+///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script.clone())
+///         .cache(&cache)
+///         .build()
 /// };
 /// source("read write")?.token()?;
 /// source("write read")?.token()?;
@@ -34,17 +37,40 @@ use crate::source::flight::Flight;
 pub struct TokenCache(Arc<Mutex<Keyed<Arc<Flight>>>>);
 
 impl TokenCache {
-    /// A cache of at most `capacity` questions (at least one). The default holds 1,024.
+    /// A cache of at most `capacity` questions (at least one). [`TokenCache::default`] holds 1,024.
     ///
     /// ```
-    /// assert!(client_credentials::TokenCache::new(10).is_empty());
+    /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
+    /// let cache = TokenCache::new(2);
+    /// for scope in ["a", "b", "c"] {
+    ///     let request = TokenRequest::new("https://auth.example.com/token")?
+    ///         .audience("https://api.example.com")
+    ///         .scope(scope)?;
+    /// #     let (credentials, transport) = (Credentials::new("my-client", "s3cret"), Script::new());
+    ///     TokenSource::builder(credentials, request, transport).cache(&cache).build()?;
+    /// }
+    /// assert_eq!(cache.len(), 2);
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Mutex::new(Keyed::new(capacity))))
     }
 
-    /// How many questions are kept. See the example of [`TokenCache`].
+    /// How many questions are kept.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let transport = Script::new();
+    /// let cache = TokenCache::default();
+    /// for client in ["blue", "green"] {
+    ///     let credentials = Credentials::new(client, "s3cret");
+    ///     TokenSource::builder(credentials, request.clone(), transport.clone()).cache(&cache).build()?;
+    /// }
+    /// assert_eq!(cache.len(), 2);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -60,10 +86,23 @@ impl TokenCache {
         self.len() == 0
     }
 
-    /// Forgets everything. Sources that live on keep their own tokens.
+    /// Forgets everything. Sources that live on keep their own tokens; sources that are built from now on ask anew.
     ///
     /// ```
-    /// client_credentials::TokenCache::default().clear();
+    /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let cache = TokenCache::default();
+    /// # let build = || {
+    /// #     TokenSource::builder(Credentials::new("id", "secret"), request.clone(), script.clone()).cache(&cache).build()
+    /// # };
+    /// let source = build()?;
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// cache.clear();
+    /// assert_eq!(build()?.token()?.secret(), "two");
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn clear(&self) {
         self.lock().clear();

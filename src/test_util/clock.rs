@@ -7,36 +7,101 @@ use super::lock;
 use crate::moment::Moment;
 use crate::source::clock::{Clock, SystemClock};
 
-/// A clock that moves only when it is told to, or slept on. Clones are the same clock.
+/// A clock that moves only when it is told to, or when somebody sleeps on it. Clones are the same clock.
 ///
-/// See the example of the [module](super).
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use client_credentials::Clock;
+/// use client_credentials::test_util::ManualClock;
+///
+/// let clock = ManualClock::new();
+/// let start = clock.now();
+/// clock.advance(Duration::from_secs(3600));
+/// clock.sleep(Duration::from_secs(60)); // takes no time
+/// assert_eq!(clock.now().since(&start), Duration::from_secs(3660));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Moment>>);
 
 impl ManualClock {
-    /// A clock that shows the present.
+    /// A clock that shows the present, and stands still.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use client_credentials::Clock;
+    /// # use client_credentials::test_util::ManualClock;
+    /// let clock = ManualClock::new();
+    /// assert_eq!(clock.now(), clock.clone().now());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(SystemClock.now())))
     }
 
-    /// Time passes.
+    /// Time passes on both clocks.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # use std::time::Duration;
+    /// # let script = Script::new();
+    /// # script.token("one", 60); script.token("two", 60);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// script.clock().advance(Duration::from_secs(60));
+    /// assert_eq!(source.token()?.secret(), "two");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn advance(&self, by: Duration) {
         let mut now = lock(&self.0);
         *now = now.later(by);
     }
 
     /// The machine is suspended: the wall clock moves on, the monotonic one stands still.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use client_credentials::Clock;
+    /// # use client_credentials::test_util::ManualClock;
+    /// let clock = ManualClock::new();
+    /// let start = clock.now();
+    /// clock.suspend(Duration::from_secs(7200));
+    /// assert_eq!(clock.now().monotonic, start.monotonic);
+    /// assert_eq!(clock.now().since(&start), Duration::from_secs(7200));
+    /// ```
     pub fn suspend(&self, for_: Duration) {
         lock(&self.0).wall += for_;
     }
 
-    /// Somebody sets the wall clock.
+    /// Somebody sets the wall clock; the monotonic one goes on as before.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use client_credentials::Clock;
+    /// # use client_credentials::test_util::ManualClock;
+    /// let clock = ManualClock::new();
+    /// let start = clock.now();
+    /// clock.set_wall(SystemTime::UNIX_EPOCH); // the battery was empty
+    /// assert_eq!(clock.now().since(&start), Duration::ZERO);
+    /// ```
     pub fn set_wall(&self, wall: SystemTime) {
         lock(&self.0).wall = wall;
     }
 
     /// Time passes on the monotonic clock only.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use client_credentials::Clock;
+    /// # use client_credentials::test_util::ManualClock;
+    /// let clock = ManualClock::new();
+    /// let start = clock.now();
+    /// clock.advance_monotonic(Duration::from_secs(5));
+    /// assert_eq!(clock.now().wall, start.wall);
+    /// assert_eq!(clock.now().since(&start), Duration::from_secs(5));
+    /// ```
     pub fn advance_monotonic(&self, by: Duration) {
         lock(&self.0).monotonic += by;
     }

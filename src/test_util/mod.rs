@@ -1,5 +1,13 @@
-//! For tests of programs that use this crate: a token endpoint that answers by a script, and a clock set by hand.
-//! Feature `test-util`. Imports `error`, `moment`, `source`, `transport`.
+//! For tests of programs that use this crate: a scripted token endpoint, and a clock set by hand (feature `test-util`).
+//!
+//! | | what it is | for |
+//! |---|---|---|
+//! | [`Script`] | a [`Transport`](crate::Transport) that answers by a script | most tests: no network, no waiting |
+//! | [`ManualClock`] | a [`Clock`](crate::Clock) that is set by hand | expiry, outages, suspended machines |
+//! | [`TokenServer`] | a token endpoint on this machine | the real way over the network |
+//! | [`Behaviour`] | what such a server does, good and bad | servers that hang, break off or send nonsense |
+//!
+//! # Examples
 //!
 //! ```
 //! use client_credentials::test_util::Script;
@@ -9,8 +17,10 @@
 //! let script = Script::new();
 //! script.token("first", 3600);
 //! script.token("second", 3600);
-//! let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-//! let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone())
+//! let request = TokenRequest::new("https://auth.example.com/token")?
+//!     .audience("https://api.example.com");
+//! let credentials = Credentials::new("my-client", "s3cret");
+//! let source = TokenSource::builder(credentials, request, script.clone())
 //!     .clock(script.clock())
 //!     .build()?;
 //!
@@ -20,9 +30,8 @@
 //! assert_eq!(script.requests().len(), 2);
 //! # Ok::<_, client_credentials::Error>(())
 //! ```
-//!
-//! [`TokenServer`] is a token endpoint on this machine, for tests of the real way over the network, with a menu of
-//! misbehaviours: see its example, and that of [`Behaviour`].
+
+// Imports `error`, `moment`, `source`, `transport`.
 
 mod clock;
 mod script;

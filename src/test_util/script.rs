@@ -10,10 +10,26 @@ use crate::transport::{Limits, Transport};
 
 type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
 
-/// A token endpoint that answers by a script, one line per request, and writes down what it was asked. Without a line
-/// left it answers as if it could not be reached. Clones are the same script.
+/// A token endpoint that answers by a script, one line per request, and writes down what it was asked.
 ///
-/// See the example of the [module](super).
+/// It is a [`Transport`]: nothing goes over the network. Without a line left it answers as if it could not be reached.
+/// Clones are the same script.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::test_util::Script;
+/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource};
+///
+/// let script = Script::new();
+/// script.token("2YotnFZFEjr1zCsicMWpAA", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let credentials = Credentials::new("my-client", "s3cret");
+/// let source = TokenSource::builder(credentials, request, script.clone()).build()?;
+/// assert_eq!(source.token()?.secret(), "2YotnFZFEjr1zCsicMWpAA");
+/// assert_eq!(script.requests()[0].uri(), "https://auth.example.com/token");
+/// # Ok::<_, Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Script(Arc<ScriptInner>);
 
@@ -25,24 +41,70 @@ struct ScriptInner {
 
 impl Script {
     /// An empty script with a clock of its own.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// assert!(source.token().unwrap_err().is_retryable()); // nobody answers
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(ScriptInner { answers: Mutex::default(), requests: Mutex::default(), clock: ManualClock::new() }))
     }
 
     /// The clock of this script, for [`TokenSourceBuilder::clock`](crate::TokenSourceBuilder::clock).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// script.token("t", 3600);
+    /// let source = TokenSource::builder(credentials, request, script.clone())
+    ///     .clock(script.clock())
+    ///     .build()?;
+    /// source.token()?;
+    /// script.clock().advance(Duration::from_secs(60));
+    /// assert_eq!(source.inspect().expires_in, Some(Duration::from_secs(3540)));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> ManualClock {
         self.0.clock.clone()
     }
 
     /// The next answer is this token with this lifetime in seconds.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// script.token("t", 3600);
+    /// assert_eq!(source.token()?.header_value(), "Bearer t");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn token(&self, token: &str, expires_in: u64) {
         let token = serde_json::Value::from(token);
         self.json(200, &format!(r#"{{"access_token":{token},"token_type":"Bearer","expires_in":{expires_in}}}"#));
     }
 
     /// The next answer has this status and body, with the content type of JSON.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// script.json(400, r#"{"error":"invalid_scope"}"#);
+    /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
+    /// assert_eq!(denied.code(), Some("invalid_scope"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn json(&self, status: u16, body: &str) {
         let mut response = http::Response::new(body.as_bytes().to_vec());
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
@@ -51,13 +113,41 @@ impl Script {
         self.answer(move |_, _| Ok(response.clone()));
     }
 
-    /// The next request gets no answer.
+    /// The next request gets no answer, but this error.
+    ///
+    /// ```
+    /// use client_credentials::{TransportError, TransportErrorKind};
+    ///
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// script.fail(TransportError::new(TransportErrorKind::Tls, "certificate expired"));
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::Tls);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn fail(&self, error: TransportError) {
         let mut error = Some(error);
         self.answer(move |_, _| Err(error.take().unwrap_or_else(nobody)));
     }
 
     /// The next answer is made by `answer`. It may move the [`clock`](Self::clock), block, or panic.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// let clock = script.clock();
+    /// script.answer(move |_, _| {
+    ///     clock.advance(std::time::Duration::from_secs(10)); // a slow server
+    ///     Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
+    /// });
+    /// source.token()?;
+    /// assert_eq!(source.inspect().expires_in.map(|left| left.as_secs()), Some(3590));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     pub fn answer<F>(&self, answer: F)
     where
         F: FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
@@ -66,6 +156,18 @@ impl Script {
     }
 
     /// The requests so far, in order. They hold the secrets that were sent.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// script.token("t", 3600);
+    /// source.token()?;
+    /// source.token()?; // from the cache
+    /// assert_eq!(script.requests().len(), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn requests(&self) -> Vec<http::Request<Vec<u8>>> {
         lock(&self.0.requests).clone()

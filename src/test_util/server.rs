@@ -19,9 +19,11 @@ pub use behaviour::{Behaviour, Step};
 const LONGEST_REQUEST: usize = 1 << 20;
 const MOST_CONNECTIONS: usize = 1000;
 
-/// A token server on `127.0.0.1`, on a port that the system chose. Unless told otherwise it answers every request, for
-/// whatever path, with a good token, another one each time, good for an hour. It can play an API or "the other host"
-/// as well.
+/// A token server on this machine that misbehaves as it is told to.
+///
+/// It listens on `127.0.0.1`, on a port that the system chose. Unless told otherwise it answers every request, for whatever
+/// path, with a good token: `token-1`, then `token-2` and so on, each good for an hour. It can play an API or "the other
+/// host" as well.
 ///
 /// It speaks plain HTTP/1.1, keeps connections open, and writes down what it was sent. When it is dropped it hangs up,
 /// in the middle of whatever it is doing, and its threads end.
@@ -46,11 +48,12 @@ const MOST_CONNECTIONS: usize = 1000;
 ///     }
 /// }
 ///
-/// // The test: each time a source of its own, because a source remembers failures for a while.
+/// // The test. Each time a source of its own: a source remembers failures for a while.
 /// let server = TokenServer::start()?;
 /// let program = || {
 ///     let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-///     let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, UreqTransport::new())
+///     let credentials = Credentials::new("my-client", "s3cret");
+///     let source = TokenSource::builder(credentials, request, UreqTransport::new())
 ///         .timeout(Duration::from_millis(200))
 ///         .retries(0)
 ///         .build()?;
@@ -59,7 +62,7 @@ const MOST_CONNECTIONS: usize = 1000;
 /// assert_eq!(program()?, 0);
 /// server.next(Step::Stall);
 /// assert_eq!(program()?, 75);
-/// server.next(http::Response::builder().status(503).header("retry-after", "120").body("busy")?);
+/// server.next(http::Response::builder().status(503).body("busy")?);
 /// assert_eq!(program()?, 75);
 /// server.next(Behaviour::json(200, "<html>Please log in</html>"));
 /// assert_eq!(program()?, 78);
@@ -74,11 +77,20 @@ pub struct TokenServer {
 }
 
 impl TokenServer {
-    /// Starts a server. See the example of [`TokenServer`].
+    /// Starts a server.
     ///
     /// # Errors
     ///
-    /// If there is no port or no thread to be had.
+    /// [`io::Error`] if there is no port or no thread to be had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::test_util::TokenServer;
+    /// let (auth, api) = (TokenServer::start()?, TokenServer::start()?);
+    /// assert_ne!(auth.address(), api.address());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -88,7 +100,15 @@ impl TokenServer {
         Ok(Self { address, shared, thread: Some(thread) })
     }
 
-    /// The URL of the token endpoint, `http://127.0.0.1:PORT/token`. See the example of [`TokenServer`].
+    /// The URL of the token endpoint, `http://127.0.0.1:PORT/token`.
+    ///
+    /// ```
+    /// # use client_credentials::{TokenRequest, test_util::TokenServer};
+    /// let server = TokenServer::start()?;
+    /// let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # assert!(format!("{request:?}").contains("http://127.0.0.1:"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/token", self.address)
@@ -97,27 +117,51 @@ impl TokenServer {
     /// Address and port, for other URLs of this server.
     ///
     /// ```
-    /// let api = client_credentials::test_util::TokenServer::start()?;
+    /// # use client_credentials::{TokenRequest, test_util::TokenServer};
+    /// let (auth, api) = (TokenServer::start()?, TokenServer::start()?);
     /// let items = format!("http://{}/v1/items", api.address());
-    /// # Ok::<_, std::io::Error>(())
+    /// let request = TokenRequest::new(&auth.url())?.allow_origin(&items)?;
+    /// assert!(request.allows(&items.parse()?));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What to do with the next request, after those that were said before. See the example of [`TokenServer`].
+    /// What to do with the next request. Said again, it is for the request after that.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// server.next(Behaviour::token("one", 3600));
+    /// server.next(Behaviour::token("two", 3600));
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// assert_eq!(source.renew()?.secret(), "two");
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next(&self, behaviour: impl Into<Behaviour>) {
         lock(&self.shared.state).next.push_back(behaviour.into());
     }
 
-    /// What to do with every request that nothing was said about.
+    /// What to do with every request that [`next`](Self::next) says nothing about.
     ///
     /// ```
-    /// # use client_credentials::test_util::{Behaviour, TokenServer};
-    /// let server = TokenServer::start()?;
-    /// server.always(Behaviour::token("the very same one each time", 3600));
-    /// # Ok::<_, std::io::Error>(())
+    /// # #[cfg(feature = "ureq")] {
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// server.always(Behaviour::token("the-very-same", 3600));
+    /// assert_eq!(source.token()?.secret(), source.renew()?.secret());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn always(&self, behaviour: impl Into<Behaviour>) {
         lock(&self.shared.state).always = Some(behaviour.into());
@@ -126,7 +170,19 @@ impl TokenServer {
     /// The requests so far, in order, with the path as their URL. They hold the secrets that were sent. What is not
     /// HTTP/1.1 is hung up on and only counts as a connection; a body needs a `Content-Length`.
     ///
-    /// See the example of [`TokenServer`].
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// source.token()?;
+    /// let sent = &server.requests()[0];
+    /// assert_eq!((sent.method().as_str(), sent.uri().path()), ("POST", "/token"));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn requests(&self) -> Vec<http::Request<Vec<u8>>> {
         lock(&self.shared.state).requests.clone()
@@ -135,8 +191,12 @@ impl TokenServer {
     /// How many connections came so far: none means that not a byte was sent here.
     ///
     /// ```
-    /// let other_host = client_credentials::test_util::TokenServer::start()?;
+    /// # use client_credentials::test_util::TokenServer;
+    /// let other_host = TokenServer::start()?;
     /// assert_eq!(other_host.connections(), 0);
+    /// std::net::TcpStream::connect(other_host.address())?;
+    /// # while other_host.connections() == 0 { std::thread::yield_now(); }
+    /// assert_eq!(other_host.connections(), 1);
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[must_use]

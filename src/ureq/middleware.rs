@@ -22,21 +22,32 @@ use crate::token::AccessToken;
 use crate::ureq::probe::{Probe, Wishes};
 use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 
-/// The middleware of [`TokenSource::middleware`]. Cheap to clone.
+/// Puts tokens on the requests of a ureq agent: made by [`TokenSource::middleware`].
 ///
 /// A request gets a token if its URL may receive it ([`TokenSource::allows`]) and it has no `Authorization` header
-/// yet; any other request is passed on untouched. If there is no token to be had, the request is not sent, and the
-/// call returns the [`Error`](crate::Error) inside a `ureq::Error` (see [`Error::from_ureq`](crate::Error::from_ureq)). After a 401 that a new token may mend,
-/// the request is sent once more, if its body can be.
+/// yet; any other request is passed on untouched. After a 401 that a new token may mend, the request is sent once more,
+/// if its body can be.
+///
+/// If there is no token to be had, the request is not sent, and the call returns the [`Error`](crate::Error) inside a
+/// `ureq::Error`: see [`Error::from_ureq`](crate::Error::from_ureq). Cheap to clone.
 ///
 /// # Examples
 ///
+/// A request with an `Authorization` header of its own keeps it:
+///
 /// ```
+/// # use client_credentials::test_util::{Script, TokenServer};
 /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
-/// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
-/// let config = ureq::Agent::config_builder().middleware(source.middleware()).build();
-/// # Ok::<_, client_credentials::Error>(())
+/// # let (script, api) = (Script::new(), TokenServer::start()?);
+/// # script.token("t", 3600);
+/// # let items = format!("http://{}/v1/items", api.address());
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+/// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+/// let agent: ureq::Agent =
+///     ureq::Agent::config_builder().middleware(source.middleware()).build().into();
+/// agent.get(&items).header("authorization", "Basic bWU6cHc=").call()?;
+/// assert_eq!(api.requests()[0].headers()["authorization"], "Basic bWU6cHc=");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Middleware(Arc<Inner>);

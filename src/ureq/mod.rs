@@ -17,13 +17,17 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`TokenSourceBuilder::build`](crate::TokenSourceBuilder::build).
+    /// [`Error::Configuration`], as [`TokenSourceBuilder::build`](crate::TokenSourceBuilder::build).
+    ///
+    /// # Examples
     ///
     /// ```
     /// use client_credentials::{Credentials, TokenRequest, TokenSource};
     ///
-    /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
+    /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
+    ///     .audience("https://api.example.com");
     /// let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
+    /// assert_eq!(source.inspect().fetches, 0); // nothing is sent before it is needed
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn new(credentials: Credentials, request: TokenRequest) -> Result<Self, Error> {
@@ -37,11 +41,17 @@ impl TokenSource {
     /// Requests with a token have connections of their own: `Agent::shutdown` and the cookies of this agent do not
     /// reach them.
     ///
-    /// ```no_run
+    /// ```
+    /// # use client_credentials::test_util::{Script, TokenServer};
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
-    /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
-    /// let agent = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?.agent();
-    /// let items = agent.get("https://api.example.com/v1/items").call()?.body_mut().read_to_string()?;
+    /// # let (script, api) = (Script::new(), TokenServer::start()?);
+    /// # script.token("t", 3600);
+    /// # let items = format!("http://{}/v1/items", api.address());
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// let agent = source.agent();
+    /// agent.get(&items).call()?;
+    /// assert_eq!(api.requests()[0].headers()["authorization"], "Bearer t");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -49,18 +59,25 @@ impl TokenSource {
         ::ureq::Agent::config_builder().middleware(Middleware::new(self.clone(), true)).build().new_agent()
     }
 
-    /// The same for your own agent. Register it last: middleware after it is not run for the replay.
+    /// What [`agent`](Self::agent) does, for an agent with settings of your own. Register it last: middleware after it is
+    /// not run when a request is sent once more. The agent's `timeout_global` includes the wait for a token.
     ///
     /// ```
+    /// # use client_credentials::test_util::{Script, TokenServer};
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
-    /// # let request = TokenRequest::new("https://auth.example.com/oauth/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::new(Credentials::new("my-client", "s3cret"), request)?;
+    /// # let (script, api) = (Script::new(), TokenServer::start()?);
+    /// # script.token("t", 3600);
+    /// # let items = format!("http://{}/v1/items", api.address());
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
     /// let agent: ureq::Agent = ureq::Agent::config_builder()
     ///     .timeout_global(Some(std::time::Duration::from_secs(20)))
     ///     .middleware(source.middleware())
     ///     .build()
     ///     .into();
-    /// # Ok::<_, client_credentials::Error>(())
+    /// agent.get(&items).call()?;
+    /// assert_eq!(api.requests()[0].headers()["authorization"], "Bearer t");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn middleware(&self) -> Middleware {
@@ -72,8 +89,12 @@ impl Error {
     /// The error of this crate in what a call through an agent returned, if that is why the call failed: ureq passes it
     /// on as `ureq::Error::Other`. The API request was not sent then.
     ///
-    /// ```no_run
-    /// # let agent = ureq::agent();
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.json(401, r#"{"error":"invalid_client"}"#);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let agent = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?.agent();
     /// use client_credentials::Error;
     ///
     /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {
@@ -82,7 +103,9 @@ impl Error {
     ///         Some(error) => eprintln!("mend this: {error}"),
     ///         None => eprintln!("the API: {error}"),
     ///     }
+    /// #   assert!(!Error::from_ureq(&error).expect("the token was refused").is_retryable());
     /// }
+    /// # Ok::<_, Error>(())
     /// ```
     #[must_use]
     pub fn from_ureq(error: &::ureq::Error) -> Option<&Self> {

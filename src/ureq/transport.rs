@@ -11,20 +11,22 @@ use crate::audience;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::transport::{Limits, Transport};
 
-/// Sends token requests with a `ureq::Agent`, always with these rules, whatever the agent's own: no redirect is
-/// followed, the [`Limits`] hold, every status is an answer, and no middleware of this crate adds a token.
+/// Sends token requests with a `ureq::Agent`.
+///
+/// Whatever the agent's settings are, these rules hold: no redirect is followed, the [`Limits`] are kept, every status is
+/// an answer, and no middleware of this crate adds a token.
 ///
 /// # Examples
 ///
-/// A proxy, a private CA or a client certificate (RFC 8705) are settings of the agent:
-///
 /// ```
+/// use client_credentials::test_util::TokenServer;
 /// use client_credentials::{Credentials, TokenRequest, TokenSource, UreqTransport};
 ///
-/// let agent: ureq::Agent =
-///     ureq::Agent::config_builder().proxy(Some(ureq::Proxy::new("http://proxy.example.com:3128")?)).build().into();
-/// let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::with_agent(agent)).build()?;
+/// let server = TokenServer::start()?;
+/// let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// let source = TokenSource::builder(credentials, request, UreqTransport::new()).build()?;
+/// assert_eq!(source.token()?.secret(), "token-1");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -41,7 +43,15 @@ impl UreqTransport {
     /// one (but never for plain http to this machine, which would show the secret to the proxy).
     ///
     /// ```
-    /// let transport = client_credentials::UreqTransport::new();
+    /// # use client_credentials::test_util::TokenServer;
+    /// use client_credentials::{Limits, Transport, UreqTransport};
+    ///
+    /// # let server = TokenServer::start()?;
+    /// # let request = http::Request::post(server.url()).body(b"grant_type=client_credentials".to_vec())?;
+    /// let transport = UreqTransport::new();
+    /// let answer = transport.send(request, &Limits::default())?;
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn new() -> Self {
@@ -52,8 +62,24 @@ impl UreqTransport {
         Self { own: true, ..Self::with_agent(config.build().new_agent()) }
     }
 
-    /// With your agent and its settings. Its own timeouts count where they are shorter. See the example of
-    /// [`UreqTransport`].
+    /// With your agent and its settings: a proxy, a private CA, a client certificate (RFC 8705). Its own timeouts count
+    /// where they are shorter.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::TokenServer;
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// use client_credentials::UreqTransport;
+    ///
+    /// let agent: ureq::Agent = ureq::Agent::config_builder().user_agent("my-program/1.0").build().into();
+    /// let transport = UreqTransport::with_agent(agent);
+    /// let source = TokenSource::builder(credentials, request, transport).build()?;
+    /// source.token()?;
+    /// assert_eq!(server.requests()[0].headers()["user-agent"], "my-program/1.0");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_agent(agent: Agent) -> Self {
         Self { agent, own: false }

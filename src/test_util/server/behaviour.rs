@@ -4,46 +4,76 @@ use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-/// What a [`TokenServer`](super::TokenServer) does with one request: a few [`Step`]s, one after the other. If the last one leaves the
-/// connection open, so does the server.
+/// What a [`TokenServer`](super::TokenServer) does with one request: a few [`Step`]s, one after the other.
 ///
-/// Made from an answer ([`token`](Self::token), [`json`](Self::json), [`redirect`](Self::redirect), or any
-/// `http::Response`), which may then be sent slowly, cut short or followed by something else; or from steps.
+/// If the last step leaves the connection open, so does the server. A behaviour is made from an answer
+/// ([`token`](Self::token), [`json`](Self::json), [`redirect`](Self::redirect), or any `http::Response`), which may then be
+/// sent slowly, cut short or followed by something else; or from steps.
 ///
 /// # Examples
 ///
 /// ```
-/// use client_credentials::test_util::{Behaviour, Step};
+/// use client_credentials::test_util::{Behaviour, Step, TokenServer};
 /// use std::time::Duration;
 ///
 /// let good = Behaviour::token("2YotnFZFEjr1zCsicMWpAA", 3600);
 /// let second = Duration::from_secs(1);
+/// let server = TokenServer::start()?;
 ///
-/// let html = http::Response::builder().header("content-type", "application/json").body("<html>")?;
-/// # let html: Behaviour = html.into();
-/// let slow_head = good.clone().slowly(second);
-/// let slow_body = good.clone().slow_body(second);
-/// let closed_in_the_head = good.clone().cut_in_head(Step::Close);
-/// let reset_in_the_body = good.clone().cut_in_body(Step::Reset);
-/// let stalled_in_the_body = good.clone().cut_in_body(Step::Stall);
-/// let answered_twice = good.clone().then(Behaviour::token("a second one", 3600));
-/// let half_closed = good.clone().then(Step::HalfClose);
-/// let never_answered = Behaviour::from(Step::Stall);
-/// let reset = Behaviour::from(Step::Reset);
-/// let header_flood = Behaviour::from(Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()))
-///     .then(Step::Repeat(b"x-flood: 1\r\n".to_vec(), u64::MAX));
-/// # Ok::<_, http::Error>(())
+/// // An answer, and what can go wrong with it.
+/// server.next(http::Response::builder().status(429).header("retry-after", "60").body("")?);
+/// server.next(good.clone().slowly(second));
+/// server.next(good.clone().slow_body(second));
+/// server.next(good.clone().cut_in_head(Step::Close));
+/// server.next(good.clone().cut_in_body(Step::Reset));
+/// server.next(good.clone().cut_in_body(Step::Stall));
+/// server.next(good.clone().then(Behaviour::token("a second one", 3600)));
+/// server.next(good.clone().then(Step::HalfClose));
+/// // No answer at all.
+/// server.next(Step::Stall);
+/// server.next(Step::Reset);
+/// // Headers without an end.
+/// let head = Behaviour::from(Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()));
+/// server.next(head.then(Step::Repeat(b"x-flood: 1\r\n".to_vec(), u64::MAX)));
+/// # assert_eq!(server.connections(), 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Behaviour(pub(super) Vec<Step>);
 
-/// One step of a [`Behaviour`]. See its example.
+/// One step of a [`Behaviour`].
+///
+/// # Examples
+///
+/// Half an answer, a pause, and the end of the connection:
+///
+/// ```
+/// # #[cfg(feature = "ureq")] {
+/// # use std::time::Duration;
+/// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+/// # let server = TokenServer::start()?;
+/// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+/// #     .retries(0)
+/// #     .timeout(Duration::from_secs(20))
+/// #     .build()?;
+/// let head = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n".to_vec();
+/// let behaviour = Behaviour::from(Step::Send(head))
+///     .then(Step::Pause(Duration::from_millis(10)))
+///     .then(Step::Close);
+/// server.next(behaviour);
+/// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+/// assert_eq!(failure.kind(), TransportErrorKind::Other);
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     /// Sends these bytes, whatever they are.
     Send(Vec<u8>),
-    /// Sends these bytes so many times.
+    /// Sends these bytes as many times as the number says.
     Repeat(Vec<u8>, u64),
     /// Sends these bytes one at a time, with this pause after each.
     Trickle(Vec<u8>, Duration),
@@ -60,7 +90,24 @@ pub enum Step {
 }
 
 impl Behaviour {
-    /// A good answer with this token and this lifetime in seconds. See the example of [`Behaviour`].
+    /// A good answer with this token and this lifetime in seconds.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::token("2YotnFZFEjr1zCsicMWpAA", 3600));
+    /// assert_eq!(source.token()?.secret(), "2YotnFZFEjr1zCsicMWpAA");
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn token(token: &str, expires_in: u64) -> Self {
         let token = serde_json::Value::from(token);
@@ -69,7 +116,23 @@ impl Behaviour {
 
     /// An answer with this body, which need not be JSON, with the content type of JSON.
     ///
-    /// See the example of [`TokenServer`](super::TokenServer).
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::json(401, r#"{"error":"invalid_client"}"#));
+    /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
+    /// assert_eq!(denied.code(), Some("invalid_client"));
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn json(status: u16, body: &str) -> Self {
         answer(
@@ -82,19 +145,45 @@ impl Behaviour {
     /// An answer that sends the client elsewhere.
     ///
     /// ```
-    /// # use client_credentials::test_util::Behaviour;
-    /// let elsewhere = Behaviour::redirect(307, "http://other.example/token");
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::redirect(307, "http://other.example/token"));
+    /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
+    /// assert_eq!(denied.status(), 307); // not followed
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn redirect(status: u16, location: &str) -> Self {
         answer(status, &format!("location: {location}\r\ncontent-length: 0\r\n"), b"")
     }
 
-    /// A good token, and then blanks, which JSON allows, up to this size of the body.
+    /// A good token, and then blanks, which JSON allows, up to this size of the body in bytes.
     ///
     /// ```
-    /// # use client_credentials::test_util::Behaviour;
-    /// let huge = Behaviour::flood(100 << 20);
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::flood(100 << 20)); // 100 MiB
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::BodyTooLarge);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn flood(bytes: u64) -> Self {
@@ -106,12 +195,24 @@ impl Behaviour {
             .then(Step::Repeat(vec![b' '], blanks & 0xffff))
     }
 
-    /// A body of zeros, about this large, that gzip made a thousand times smaller. It ends without a check sum: who
-    /// gets that far has lost already.
+    /// A body of zeros, about this large in bytes, that gzip made a thousand times smaller. It ends without a check sum:
+    /// who gets that far has lost already.
     ///
     /// ```
-    /// # use client_credentials::test_util::Behaviour;
-    /// let bomb = Behaviour::gzip_bomb(100 << 20);
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::gzip_bomb(100 << 20)); // 100 MiB in 100 KiB
+    /// assert!(source.token().is_err());
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn gzip_bomb(bytes: u64) -> Self {
@@ -125,13 +226,49 @@ impl Behaviour {
         answer(200, &headers, START).then(Step::Repeat(vec![0], zeros))
     }
 
-    /// The same answer, one byte at a time. See the example of [`Behaviour`].
+    /// This answer, one byte at a time, with this pause after each.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_millis(200))
+    /// #     .build()?;
+    /// server.next(Behaviour::token("t", 3600).slowly(Duration::from_millis(50)));
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::Timeout);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn slowly(self, interval: Duration) -> Self {
         self.resent(|bytes, _| vec![Step::Trickle(bytes, interval)])
     }
 
-    /// The same answer, its body one byte at a time. See the example of [`Behaviour`].
+    /// This answer: its head at once, its body one byte at a time, with this pause after each.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_millis(200))
+    /// #     .build()?;
+    /// server.next(Behaviour::token("t", 3600).slow_body(Duration::from_millis(50)));
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::Timeout);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn slow_body(self, interval: Duration) -> Self {
         self.resent(|mut bytes, body_at| {
@@ -140,19 +277,75 @@ impl Behaviour {
         })
     }
 
-    /// Half of the head of the answer, then this step. See the example of [`Behaviour`].
+    /// Half of the head of the answer, then this step.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_millis(200))
+    /// #     .build()?;
+    /// server.next(Behaviour::token("t", 3600).cut_in_head(Step::Stall));
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::Timeout);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cut_in_head(self, then: Step) -> Self {
         self.resent(|bytes, body_at| vec![Step::Send(bytes[..body_at / 2].to_vec()), then])
     }
 
-    /// The head of the answer and half of its body, then this step. See the example of [`Behaviour`].
+    /// The head of the answer and half of its body, then this step.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// server.next(Behaviour::token("t", 3600).cut_in_body(Step::Close));
+    /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
+    /// assert_eq!(failure.kind(), TransportErrorKind::Other);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cut_in_body(self, then: Step) -> Self {
         self.resent(|bytes, body_at| vec![Step::Send(bytes[..(body_at + bytes.len()) / 2].to_vec()), then])
     }
 
-    /// This, and then that. See the example of [`Behaviour`].
+    /// This, and then that: a behaviour or a [`Step`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "ureq")] {
+    /// # use std::time::Duration;
+    /// # use client_credentials::test_util::{Behaviour, Step, TokenServer};
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
+    /// # let server = TokenServer::start()?;
+    /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// #     .retries(0)
+    /// #     .timeout(Duration::from_secs(20))
+    /// #     .build()?;
+    /// // A server that closes the connection after each answer.
+    /// server.always(Behaviour::token("t", 3600).then(Step::Close));
+    /// source.token()?;
+    /// source.renew()?;
+    /// assert_eq!(server.connections(), 2);
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn then(mut self, next: impl Into<Self>) -> Self {
         self.0.extend(next.into().0);
