@@ -1,0 +1,109 @@
+//! "Public items" of CONTRIBUTING.md as a check: it reads the documentation in `src` and finds what has no example, and
+//! what can fail and does not say how.
+
+use std::fs;
+use std::path::Path;
+
+/// The example of their type is about them.
+const SHOWN_BY_THEIR_TYPE: [(&str, &str); 2] = [("source/mod.rs", "authorize"), ("token.rs", "member")];
+
+/// A public function, type or trait, or a method of a public trait.
+struct Item {
+    file: String,
+    documentation: String,
+    /// In one line, without the body.
+    declaration: String,
+}
+
+impl Item {
+    fn name(&self) -> &str {
+        let mut words = self.declaration.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.find(|word| ["fn", "struct", "enum", "trait"].contains(word)).expect("a kind");
+        words.next().expect("a name")
+    }
+
+    fn can_fail(&self) -> bool {
+        let signature = self.declaration.split(" where ").next().unwrap_or_default();
+        signature.rsplit_once(") -> ").is_some_and(|(_, returns)| returns.contains("Result<"))
+    }
+}
+
+fn is_public(line: &str, in_trait: bool) -> bool {
+    ["pub fn ", "pub const fn ", "pub struct ", "pub enum ", "pub trait "].iter().any(|start| line.starts_with(start))
+        || (in_trait && line.starts_with("fn "))
+}
+
+/// What a file shows to its readers; the tests at its end left out.
+fn items(file: &str, text: &str) -> Vec<Item> {
+    let (mut items, mut documentation, mut in_trait) = (Vec::new(), String::new(), false);
+    let mut lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+    while let Some(line) = lines.next() {
+        let code = line.trim_start();
+        if let Some(text) = code.strip_prefix("///") {
+            documentation.push_str(text.trim_start());
+            documentation.push('\n');
+        } else if !code.starts_with("#[") {
+            in_trait = line.starts_with("pub trait ") || (in_trait && line != "}");
+            if is_public(code, in_trait) {
+                let mut declaration = code.to_owned();
+                while !declaration.contains(['{', ';']) {
+                    declaration.push(' ');
+                    declaration.push_str(lines.next().expect("the rest of a declaration").trim());
+                }
+                items.push(Item { file: file.to_owned(), documentation: documentation.clone(), declaration });
+            }
+            documentation.clear();
+        }
+    }
+    items
+}
+
+fn all_items() -> Vec<Item> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut all) = (vec![src.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let file = path.strip_prefix(&src).expect("a file of src").to_str().expect("a name").replace('\\', "/");
+                all.extend(items(&file, &fs::read_to_string(&path).expect("a text")));
+            }
+        }
+    }
+    all
+}
+
+/// Nothing, or a line for each item that lacks something.
+fn missing(what: &str, lacks: impl Fn(&Item) -> bool) -> String {
+    let lacking = all_items().into_iter().filter(lacks);
+    lacking.map(|item| format!("src/{}: `{}` has no {what}\n", item.file, item.name())).collect()
+}
+
+#[test]
+fn every_public_item_has_an_example_of_its_own() {
+    let lacking = missing("example", |item| {
+        !item.documentation.contains("```") && !SHOWN_BY_THEIR_TYPE.contains(&(item.file.as_str(), item.name()))
+    });
+    assert!(lacking.is_empty(), "{lacking}");
+}
+
+#[test]
+fn whatever_can_fail_names_its_errors() {
+    let lacking = missing("section `# Errors` that names them", |item| {
+        let errors = item.documentation.split_once("# Errors\n").and_then(|(_, rest)| rest.split("\n#").next());
+        item.can_fail() && !errors.is_some_and(|errors| errors.contains("[`"))
+    });
+    assert!(lacking.is_empty(), "{lacking}");
+}
+
+#[test]
+fn the_check_has_something_to_look_at() {
+    let items = all_items();
+    let fallible = items.iter().filter(|item| item.can_fail()).count();
+    assert!(items.len() > 120 && fallible > 15, "{} items, {fallible} of them fallible", items.len());
+    for (file, name) in SHOWN_BY_THEIR_TYPE {
+        assert!(items.iter().any(|item| item.file == file && item.name() == name), "src/{file}: {name}");
+    }
+}
