@@ -1,11 +1,12 @@
-//! Recipes for the services people call, and answers to what people ask.
+//! Recipes for identity providers, and answers to "How do I ...?".
 //!
-//! Every page is tested: its code runs as a doc test, the token request it shows is compared with the one that is
-//! sent, and the answers that the service documents are replayed (`tests/vendors.rs`).
+//! Questions: [How do I ...](how_do_i) name the API, rotate the secret, use a proxy, test my program, and forty more.
+//!
+//! Recipes: each names what its service wants, and shows the token request to the last byte.
 //!
 //! | recipe | what is special |
 //! |---|---|
-//! | [Auth0](auth0) | `audience`, credentials in the body, 429 with `Retry-After` |
+//! | [Auth0](auth0) | `audience`; id and secret in the body; 429 with `Retry-After` |
 //! | [Bitbucket Cloud](bitbucket) | no audience; the JWT grant; git |
 //! | [Microsoft Entra](entra) | `scope` ends with `/.default` |
 //! | [Okta](okta) | at least one scope of your own |
@@ -19,10 +20,11 @@
 //! | [Zoom](zoom) | the grant `account_credentials` |
 //! | [GitHub App](github) | not OAuth 2.0: a transport that translates |
 //!
-//! For everything else: [How do I ...](how_do_i)
-//!
-//! The recipes write `"client-id"` and `"client-secret"`, so that they show the request to the last byte. In a program,
+//! The recipes write `"client-id"` and `"client-secret"`. In a program,
 //! [read the secret](how_do_i#rotate-the-client-secret-without-a-restart) from a file, a vault or the environment.
+//!
+//! Every page is tested: its code runs as a doc test, the token request it shows is compared with the one that is
+//! sent, and the answers that the service documents are replayed (`tests/vendors.rs`).
 // Documentation only: no code, and it imports nothing.
 #![cfg(all(any(doc, doctest), feature = "ureq"))]
 

@@ -12,8 +12,8 @@
 //!     let request = TokenRequest::new("https://auth.example.com/oauth/token")?
 //!         .audience("https://api.example.com");
 //!     let agent = TokenSource::new(credentials, request)?.agent();
-//!     let items = agent.get("https://api.example.com/v1/items").call()?.body_mut().read_to_string()?;
-//!     Ok(println!("{items}"))
+//!     let mut response = agent.get("https://api.example.com/v1/items").call()?;
+//!     Ok(println!("{}", response.body_mut().read_to_string()?))
 //! }
 //! ```
 //!
@@ -21,16 +21,27 @@
 //! is left alone. Without ureq, [`TokenSource::authorize`] and [`TokenSource::replacement`] do the same for any HTTP
 //! client.
 //!
-//! Recipes for identity providers and answers to "How do I ...?" are in the `guide` module of this documentation.
+//! The [`guide`] has recipes for identity providers, from Auth0 to Zoom, and answers to ["How do I ...?"](guide::how_do_i)
 //!
 //! # In scope, and out of scope
 //!
-//! In scope: the client credentials grant of RFC 6749 section 4.4 and every other grant that needs no person; client
-//! authentication by secret (section 2.3.1) or none; bearer tokens (RFC 6750); resource indicators (RFC 8707);
-//! caching, renewal, replay after a 401, and where a token may go.
+//! In scope:
+//!
+//! - the client credentials grant ([RFC 6749 section 4.4]), and every other grant that needs no person,
+//! - client authentication by a secret ([section 2.3.1]), or none,
+//! - bearer tokens ([RFC 6750]) and resource indicators ([RFC 8707]),
+//! - caching, renewal, sending a request once more after a 401, and where a token may go.
 //!
 //! Out of scope: grants with a browser, OpenID Connect, validating tokens, async. Not yet: signed client assertions
-//! (RFC 7523), DPoP (RFC 9449), discovery (RFC 8414), token stores on disk.
+//! ([RFC 7523]), DPoP ([RFC 9449]), discovery ([RFC 8414]), token stores on disk.
+//!
+//! [RFC 6749 section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
+//! [section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+//! [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
+//! [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
+//! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+//! [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
+//! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //!
 //! # The house
 //!
@@ -42,15 +53,22 @@
 //! | share tokens between sources | [`TokenCache`], [`CacheKey`] |
 //! | handle errors | [`Error`] |
 //! | watch it work | [`Event`], [`Snapshot`] |
-//! | bring an HTTP client | [`Transport`], [`Limits`] |
+//! | set a proxy or a private CA | [`UreqTransport`] |
+//! | bring another HTTP client | [`Transport`], [`Limits`], [`TransportError`] |
 //! | read a 401 | [`Challenge`] |
+//! | test a program | the feature `test-util`, [`Clock`] |
 //!
-//! [`TokenRequest`], [`Credentials`], [`CacheKey`] and [`Challenge`] do no I/O, know no time, and can be used alone.
+//! [`TokenRequest`], [`Credentials`], [`CacheKey`] and [`Challenge`] send nothing and read no clock: they can be used
+//! alone.
 //!
 //! # Features and versions
 //!
-//! `ureq` (default): the agent, the middleware and the transport for ureq 3.5. `test-util`: a scripted token endpoint
-//! and a clock set by hand. Minimum supported Rust version: 1.85.
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `ureq` | yes | [`TokenSource::new`], the agent, the middleware and the transport for ureq 3.5; without it there is no ureq in the tree |
+//! | `test-util` | no | for tests: a scripted token endpoint, a clock set by hand, a token server on this machine |
+//!
+//! Minimum supported Rust version: 1.85. A higher one comes with a new minor version.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
