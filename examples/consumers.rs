@@ -1,8 +1,9 @@
 //! Manages OAuth consumers of a Bitbucket account: `cargo run --example consumers -- --help`
 //!
-//! The resource is that of <https://confluence.atlassian.com/bitbucket/oauth-resource-296093112.html>, which says that
-//! it is deprecated: where it is gone, the answer is a 404. It stands here for any resource that is listed, created,
-//! updated and deleted, with bodies in either format.
+//! The resource is that of <https://confluence.atlassian.com/bitbucket/oauth-resource-296093112.html>. Bitbucket Cloud
+//! deprecated it and removed it on 29 April 2019, without a replacement
+//! (<https://developer.atlassian.com/cloud/bitbucket/deprecation-notice-v1-apis/>): the answer there is a 404. It stands
+//! here for any resource that is listed, created, updated and deleted, with bodies in either format.
 
 mod common;
 

@@ -65,6 +65,8 @@ impl Vendor {
 }
 
 fn assert_shown(page: &str, sent: &http::Request<Vec<u8>>) {
+    // A long body is broken before a parameter, as RFC 6749 breaks its examples.
+    let page = page.replace("\n&", "&");
     let (uri, mut text) = (sent.uri(), format!("{} ", sent.method()));
     text.push_str(&format!(
         "{} HTTP/1.1\nhost: {}\n",
