@@ -192,9 +192,12 @@ pub enum Reason {
 /// });
 /// let source = builder.build()?;
 /// let token = source.token()?;
-/// for challenge in [r#"Bearer error="insufficient_scope""#, r#"Bearer error="invalid_token""#] {
-///     let answer = http::Response::builder().status(401).header("www-authenticate", challenge);
-///     let _ = source.replacement(&token, &answer.body(())?);
+/// for error in ["insufficient_scope", "invalid_token"] {
+///     let answer = http::Response::builder()
+///         .status(401)
+///         .header("www-authenticate", format!("Bearer error={error}"))
+///         .body(())?;
+///     let _ = source.replacement(&token, &answer);
 /// }
 /// assert_eq!(*verdicts.lock().unwrap(), [Verdict::Useless, Verdict::Replay]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())

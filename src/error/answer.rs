@@ -284,9 +284,11 @@ impl fmt::Display for ProtocolError {
 /// assert_eq!(kind("<html>Please log in</html>"), MalformedResponse);
 /// assert_eq!(kind(r#"{"expires_in":3600}"#), MissingAccessToken);
 /// assert_eq!(kind(r#"{"access_token":"a b"}"#), InvalidAccessToken);
-/// assert_eq!(kind(r#"{"access_token":"t","token_type":"mac"}"#), UnsupportedTokenType("mac".into()));
+/// let mac = UnsupportedTokenType("mac".into());
+/// assert_eq!(kind(r#"{"access_token":"t","token_type":"mac"}"#), mac);
 /// assert_eq!(kind(r#"{"access_token":"t","expires_in":"soon"}"#), InvalidExpiresIn);
-/// assert_eq!(kind(r#"{"access_token":"t","access_token":"u"}"#), DuplicateMember("access_token"));
+/// let twice = DuplicateMember("access_token");
+/// assert_eq!(kind(r#"{"access_token":"t","access_token":"u"}"#), twice);
 /// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -176,7 +176,7 @@ impl OriginNotAllowed {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
-    /// let mut request = http::Request::get("https://api.example.com:8443/v1/items?key=1").body(())?;
+    /// let mut request = http::Request::get("https://api.example.com:8443/v1/items?n=1").body(())?;
     /// let Err(Error::OriginNotAllowed(error)) = source.authorize(&mut request) else { panic!() };
     /// assert_eq!(error.origin(), "https://api.example.com:8443");
     /// # Ok::<_, Box<dyn std::error::Error>>(())

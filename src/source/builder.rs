@@ -29,7 +29,8 @@ use crate::transport::Transport;
 ///
 /// let request = TokenRequest::new("https://auth.example.com/token")?
 ///     .audience("https://api.example.com");
-/// let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, transport)
+/// let credentials = Credentials::new("my-client", "s3cret");
+/// let source = TokenSource::builder(credentials, request, transport)
 ///     .timeout(Duration::from_secs(10))
 ///     .retries(0)
 ///     .build()?;
@@ -71,9 +72,8 @@ impl TokenSourceBuilder {
     /// # let transport = script.clone();
     /// let cache = TokenCache::default();
     /// for _ in 0..2 {
-    ///     let source = TokenSource::builder(credentials.clone(), request.clone(), transport.clone())
-    ///         .cache(&cache)
-    ///         .build()?;
+    ///     let (who, what) = (credentials.clone(), request.clone());
+    ///     let source = TokenSource::builder(who, what, transport.clone()).cache(&cache).build()?;
     ///     source.token()?;
     /// }
     /// assert_eq!(script.requests().len(), 1);
@@ -265,7 +265,9 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// let clock = script.clock();
-    /// let source = TokenSource::builder(credentials, request, transport).clock(clock.clone()).build()?;
+    /// let source = TokenSource::builder(credentials, request, transport)
+    ///     .clock(clock.clone())
+    ///     .build()?;
     /// source.token()?;
     /// clock.advance(Duration::from_secs(3600));
     /// assert!(!source.inspect().has_token);

@@ -66,7 +66,9 @@ impl TokenCache {
     /// let cache = TokenCache::default();
     /// for client in ["blue", "green"] {
     ///     let credentials = Credentials::new(client, "s3cret");
-    ///     TokenSource::builder(credentials, request.clone(), transport.clone()).cache(&cache).build()?;
+    ///     TokenSource::builder(credentials, request.clone(), transport.clone())
+    ///         .cache(&cache)
+    ///         .build()?;
     /// }
     /// assert_eq!(cache.len(), 2);
     /// # Ok::<_, client_credentials::Error>(())

@@ -73,8 +73,8 @@ impl UreqTransport {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// use client_credentials::UreqTransport;
     ///
-    /// let agent: ureq::Agent = ureq::Agent::config_builder().user_agent("my-program/1.0").build().into();
-    /// let transport = UreqTransport::with_agent(agent);
+    /// let config = ureq::Agent::config_builder().user_agent("my-program/1.0").build();
+    /// let transport = UreqTransport::with_agent(config.into());
     /// let source = TokenSource::builder(credentials, request, transport).build()?;
     /// source.token()?;
     /// assert_eq!(server.requests()[0].headers()["user-agent"], "my-program/1.0");
