@@ -16,7 +16,7 @@ type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
 ///
 /// A token request uses exactly one method of client authentication:
 ///
-/// | constructor | method (RFC 8414 section 2) | what is sent |
+/// | constructor | method (RFC 7591 section 2) | what is sent |
 /// |---|---|---|
 /// | [`new`](Self::new) | `client_secret_basic` | `Authorization: Basic ...` |
 /// | [`new`](Self::new)[`.in_body()`](Self::in_body) | `client_secret_post` | `client_id` and `client_secret` in the body |

@@ -160,13 +160,13 @@ pub enum EventKind<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// There was none.
+    /// There was no token yet.
     Empty,
-    /// The one at hand expires soon, or has expired.
+    /// The token at hand expires soon, or has expired.
     Expiring,
-    /// An API refused the last one.
+    /// An API refused the last token.
     Refused,
-    /// The program asked for a new one.
+    /// The program asked for a new token: [`TokenSource::renew`](crate::TokenSource::renew).
     Forced,
 }
 
@@ -217,7 +217,7 @@ pub enum Verdict {
     SameToken,
     /// There is no other token to be had; the caller gets the 401.
     RenewalFailed,
-    /// The last renewal after a 401 was moments ago.
+    /// The last renewal after a 401 was less than 10 seconds ago; the caller gets the 401.
     Throttled,
 }
 

@@ -63,10 +63,9 @@
 //!
 //! # Features and versions
 //!
-//! | feature | default | what it brings |
-//! |---|---|---|
-//! | `ureq` | yes | [`TokenSource::new`], the agent, the middleware and the transport for ureq 3.5; without it there is no ureq in the tree |
-//! | `test-util` | no | for tests: a scripted token endpoint, a clock set by hand, a token server on this machine |
+//! - `ureq` (default): [`TokenSource::new`], the agent, the middleware and the transport for ureq 3.5. Without it there is
+//!   no ureq in the tree.
+//! - `test-util`: for tests. A scripted token endpoint, a clock set by hand, a token server on this machine.
 //!
 //! Minimum supported Rust version: 1.85. A higher one comes with a new minor version.
 

@@ -454,8 +454,8 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// Lets the token go to every https URL (and plain http of this machine), whoever answers there. One late-bound
-    /// URL is then enough to steal it (RFC 9700 section 4.9.1).
+    /// Lets the token go to every https URL (and plain http of this machine), whoever answers there. One URL that an
+    /// attacker chooses is then enough to steal it (RFC 9700 section 4.9.1).
     ///
     /// ```
     /// # use client_credentials::TokenRequest;

@@ -130,7 +130,8 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token).
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`] (also when the budget is used up),
+    /// [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
     ///
@@ -152,7 +153,8 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token); the cached token stays.
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`].
+    /// The cached token stays.
     ///
     /// # Examples
     ///
@@ -188,7 +190,8 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize).
+    /// As [`authorize`](Self::authorize): [`Error::OriginNotAllowed`], [`Error::Configuration`], [`Error::Transport`] (also
+    /// when the budget is used up), [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
     ///
