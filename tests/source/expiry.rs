@@ -24,13 +24,7 @@ fn ex_01_readers_do_not_wait_for_a_renewal_before_early_expiry_and_do_after() {
     let source = builder(&script).early_expiry(seconds(30)).build().expect("a source");
     source.token().expect("a token");
     script.clock().advance(seconds(3569));
-    let (asked, is_asked) = mpsc::channel();
-    let (go, may_go) = mpsc::channel::<()>();
-    script.answer(move |_, _| {
-        asked.send(()).expect("a listener");
-        may_go.recv().expect("a word");
-        Ok(Response::new(br#"{"access_token":"T2","expires_in":3600}"#.to_vec()))
-    });
+    let (is_asked, go) = stalled(&script, "T2");
     let elected = {
         let source = source.clone();
         thread::spawn(move || source.token().expect("a token").secret().to_owned())

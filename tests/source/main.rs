@@ -78,6 +78,18 @@ fn answer(status: u16, challenge: Option<&str>) -> Response<&'static str> {
     builder.body("").expect("a response")
 }
 
+/// The token endpoint gives this token when it is told to, and says when it was asked for it.
+fn stalled(script: &Script, token: &'static str) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (asked, is_asked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    script.answer(move |_, _| {
+        asked.send(()).expect("a listener");
+        may_go.recv().expect("a word");
+        Ok(Response::new(format!(r#"{{"access_token":"{token}","expires_in":3600}}"#).into_bytes()))
+    });
+    (is_asked, go)
+}
+
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
 

@@ -89,13 +89,7 @@ fn st_08_a_401_while_another_caller_renews_joins_that_renewal() {
     script.token("T1", 3600);
     let source = source(&script);
     let one = source.token().expect("a token");
-    let (asked, is_asked) = mpsc::channel();
-    let (go, may_go) = mpsc::channel::<()>();
-    script.answer(move |_, _| {
-        asked.send(()).expect("a listener");
-        may_go.recv().expect("a word");
-        Ok(Response::new(br#"{"access_token":"T2","expires_in":3600}"#.to_vec()))
-    });
+    let (is_asked, go) = stalled(&script, "T2");
     let replace = |source: TokenSource, one: AccessToken| {
         thread::spawn(move || source.replacement(&one, &answer(401, INVALID_TOKEN)).map(|t| t.secret().to_owned()))
     };

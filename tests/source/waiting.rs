@@ -1,17 +1,5 @@
 use super::*;
 
-/// A token endpoint that answers when it is told to, and says when it was asked.
-fn stalled(script: &Script, token: &'static str) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (asked, is_asked) = mpsc::channel();
-    let (go, may_go) = mpsc::channel::<()>();
-    script.answer(move |_, _| {
-        asked.send(()).expect("a listener");
-        may_go.recv().expect("a word");
-        Ok(Response::new(format!(r#"{{"access_token":"{token}","expires_in":3600}}"#).into_bytes()))
-    });
-    (is_asked, go)
-}
-
 #[test]
 fn a_waiter_with_little_time_is_back_by_then_and_the_leader_goes_on() {
     let script = Script::new();
