@@ -7,7 +7,6 @@
 mod common;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use client_credentials::{BodyFormat, EventKind, Limits, TokenRequest, TokenSource, Transport, UreqTransport};
 use common::{Args, Failure, Usage, say};
@@ -89,15 +88,8 @@ fn transport() -> impl Transport {
 }
 
 fn get(agent: &ureq::Agent, url: &str) -> Result<String, Failure> {
-    let request = agent.get(url).config();
-    // Statuses as answers, so that the body of a refusal can be shown.
-    let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
-    let mut response = request.call().map_err(|error| match error {
-        // The error of this crate: there was no token, and the API was not called.
-        ureq::Error::Other(error) => error,
-        error => format!("{url}: {error}").into(),
-    })?;
-    let status = response.status();
-    let body = response.body_mut().read_to_string()?;
-    if status.is_success() { Ok(body) } else { Err(format!("{url}: {status}: {}", body.escape_debug()).into()) }
+    match common::get(agent, url)? {
+        (status, body) if status.is_success() => Ok(body),
+        (status, body) => Err(format!("{url}: {status}: {}", body.escape_debug()).into()),
+    }
 }

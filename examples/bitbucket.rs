@@ -11,7 +11,6 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use client_credentials::{
     Credentials, Limits, TokenRequest, TokenSource, Transport, TransportError, TransportErrorKind, UreqTransport,
@@ -119,16 +118,8 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 }
 
 fn get(agent: &ureq::Agent, url: &str) -> Result<Value, Failure> {
-    let request = agent.get(url).config();
-    // Statuses as answers, so that the body of a refusal can be read.
-    let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
-    let mut response = request.call().map_err(|error| match error {
-        // The error of this crate: there was no token, and the API was not called.
-        ureq::Error::Other(error) => error,
-        error => format!("{url}: {error}").into(),
-    })?;
-    let status = response.status();
-    let body: Value = serde_json::from_str(&response.body_mut().read_to_string()?).unwrap_or_default();
+    let (status, body) = common::get(agent, url)?;
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
     if status.is_success() {
         return Ok(body);
     }

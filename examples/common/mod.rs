@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{env, fs};
 
 use client_credentials::{Credentials, Secret};
@@ -144,6 +145,18 @@ impl Args {
             None => Ok(self.0),
         }
     }
+}
+
+/// The status and the body of what an API answers. A refusal is an answer too, so that its body can be shown.
+pub fn get(agent: &ureq::Agent, url: &str) -> Result<(ureq::http::StatusCode, String), Failure> {
+    let request = agent.get(url).config();
+    let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
+    let mut response = request.call().map_err(|error| match error {
+        // The error of this crate: there was no token, and the API was not called.
+        ureq::Error::Other(error) => error,
+        error => format!("{url}: {error}").into(),
+    })?;
+    Ok((response.status(), response.body_mut().read_to_string()?))
 }
 
 /// The secret in a file, without the line break at its end.
