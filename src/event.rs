@@ -84,7 +84,7 @@ pub struct Event<'a> {
 pub enum EventKind<'a> {
     /// A token request goes out.
     Requested {
-        /// Why.
+        /// Why a token is needed.
         reason: Reason,
         /// 0 for the first attempt, then the number of the retry.
         retry: u32,
@@ -95,17 +95,17 @@ pub enum EventKind<'a> {
         duration: Duration,
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
-        /// What was wrong with it.
+        /// What went wrong; `None` if there is a token.
         error: Option<&'a Error>,
     },
     /// A caller got the token of somebody else's request by waiting for it.
     Waited {
-        /// How long.
+        /// How long the caller waited.
         duration: Duration,
     },
     /// A renewal failed; the token at hand goes on being used until it expires.
     RenewalFailed {
-        /// Why.
+        /// Why it failed.
         error: &'a Error,
     },
     /// A caller got an error that is remembered from a while ago; nothing was sent.
@@ -115,7 +115,7 @@ pub enum EventKind<'a> {
     },
     /// An API answered 401 to a request that carried a token of ours.
     Refused {
-        /// What was made of it.
+        /// What was decided.
         verdict: Verdict,
     },
     /// A host that may not receive the token answered 401 to a request that went out without one. Told once per origin.
