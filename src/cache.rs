@@ -38,7 +38,7 @@ use crate::request::TokenRequest;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
-    question: Arc<Zeroizing<Vec<u8>>>,
+    question: Arc<Zeroizing<Box<[u8]>>>,
     instance: Option<Instance>,
 }
 
@@ -84,7 +84,9 @@ impl CacheKey {
             put(alias.as_bytes());
         }
         drop(Zeroizing::new(http.into_body()));
-        Ok(Self { question: Arc::new(question), instance })
+        // A copy of just its length: a vector that is cut would leave its old memory behind.
+        let question = Arc::new(Zeroizing::new(question.as_slice().into()));
+        Ok(Self { question, instance })
     }
 }
 

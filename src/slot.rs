@@ -18,7 +18,8 @@ pub(crate) struct Slot {
     refused: Option<(Moment, AccessToken)>,
     /// The last token was dropped because it was refused, and none has come since.
     dropped: bool,
-    failure: Option<Failure>,
+    /// Apart from the rest, because most slots have none.
+    failure: Option<Box<Failure>>,
     jitter: f64,
     last_error: Option<Error>,
     pub(crate) counts: Counts,
@@ -170,7 +171,7 @@ impl Slot {
                 self.counts.failures += 1;
                 self.last_error = Some(error.clone());
                 self.landed = Some((flight, Err(error.clone())));
-                self.failure = Some(Failure { error, at: now, pause, streak });
+                self.failure = Some(Box::new(Failure { error, at: now, pause, streak }));
             }
             Landing::Abandoned => {
                 self.counts.failures += 1;

@@ -19,14 +19,13 @@ use crate::moment::Moment;
 /// ```
 /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
 /// # let script = Script::new();
-/// # script.json(200, r#"{"access_token":"mF_9.B5f-4.1JqM","token_type":"Bearer","expires_in":3600,"instance_url":"https://x.example"}"#);
+/// # script.token("mF_9.B5f-4.1JqM", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
 /// let token = source.token()?;
 /// assert_eq!(token.secret(), "mF_9.B5f-4.1JqM");
 /// assert_eq!(token.header_value(), "Bearer mF_9.B5f-4.1JqM");
 /// assert_eq!(token.expires_in(), Some(std::time::Duration::from_secs(3600)));
-/// assert_eq!(token.member("instance_url").and_then(|url| url.as_str()), Some("https://x.example"));
 /// assert!(!format!("{token:?}").contains("mF_9"));
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
@@ -145,7 +144,20 @@ impl AccessToken {
     }
 
     /// A member of the answer that the RFC does not know, such as `instance_url` of Salesforce.
-    /// `refresh_token` is dropped (RFC 6749 section 4.4.3). See the example of [`AccessToken`].
+    /// `refresh_token` is dropped (RFC 6749 section 4.4.3).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let answer = r#"{"access_token":"t","token_type":"Bearer","instance_url":"https://x.example"}"#;
+    /// # script.json(200, answer);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// let token = source.token()?;
+    /// assert_eq!(token.member("instance_url").and_then(|url| url.as_str()), Some("https://x.example"));
+    /// assert!(token.member("refresh_token").is_none());
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Value> {
         self.0.members.as_ref()?.get(name)

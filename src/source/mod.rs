@@ -180,7 +180,25 @@ impl TokenSource {
     /// [`Error::OriginNotAllowed`] if it may not; otherwise as [`token`](Self::token). The request is then unchanged
     /// and should not be sent.
     ///
-    /// See the example of [`TokenSource`].
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// use client_credentials::Error;
+    ///
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
+    /// source.authorize(&mut request)?;
+    /// assert_eq!(request.headers()["authorization"], "Bearer t");
+    ///
+    /// let mut elsewhere = http::Request::get("https://example.net/").body(())?;
+    /// assert!(matches!(source.authorize(&mut elsewhere), Err(Error::OriginNotAllowed(_))));
+    /// assert!(elsewhere.headers().is_empty());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<AccessToken, Error> {
         self.authorize_within(request, self.0.policy.timeout)
     }
