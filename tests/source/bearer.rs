@@ -75,3 +75,17 @@ fn a_server_that_repeats_the_secret_does_not_make_it_show() {
         }
     }
 }
+
+#[test]
+fn a_secret_that_a_server_repeats_inside_json_does_not_show_either() {
+    let script = Script::new();
+    let body = serde_json::json!({ "message": "no client with secret quote\"back\\slash here" });
+    script.json(500, &body.to_string());
+    let source = TokenSource::builder(Credentials::new("id", "quote\"back\\slash"), question(), script.clone())
+        .clock(script.clock())
+        .retries(0)
+        .build()
+        .expect("a source");
+    let error = source.token().expect_err("an error").to_string();
+    assert!(error.contains("no client with secret [redacted] here"), "{error}");
+}
