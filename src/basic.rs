@@ -135,6 +135,23 @@ mod tests {
     }
 
     #[test]
+    fn the_pair_is_encoded_if_one_of_its_halves_is() {
+        use BasicEncoding::{Minimal, Raw, Rfc6749};
+        for (id, secret, encodings) in [
+            ("id", "s3cret", &[][..]),
+            ("id", "a/b==", &[Rfc6749]),
+            ("sb-app!t1", "s", &[Rfc6749]),
+            ("a b", "s", &[Rfc6749, Minimal]),
+            ("a:b", "s", &[Rfc6749, Minimal]),
+            ("id", "a:b", &[Rfc6749]),
+        ] {
+            let encoded: Vec<_> =
+                [Rfc6749, Minimal, Raw].into_iter().filter(|encoding| is_encoded(id, secret, *encoding)).collect();
+            assert_eq!(encoded, encodings, "{id} {secret}");
+        }
+    }
+
+    #[test]
     fn the_header_is_marked_sensitive() {
         assert!(header("id", "s", BasicEncoding::Rfc6749).expect("a header").is_sensitive());
     }
