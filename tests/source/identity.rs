@@ -26,6 +26,8 @@ fn d26_the_same_question_shares_a_token() {
     assert_eq!(requests((id(), parameters("x", "y")), (id(), parameters("y", "x"))), 1);
     let headers = |a, b| question().header(a, "v").and_then(|request| request.header(b, "v")).expect("headers");
     assert_eq!(requests((id(), headers("x-a", "x-b")), (id(), headers("x-b", "x-a"))), 1);
+    let aliases = |a, b| question().token_type_alias(a).token_type_alias(b);
+    assert_eq!(requests((id(), aliases("bot", "mac")), (id(), aliases("MAC", "Bot"))), 1);
 }
 
 #[test]
@@ -67,6 +69,18 @@ fn d26_another_question_never_shares_one() {
     let narrow = (id(), question().scope("a").expect("a scope"));
     let wide = (id(), question().scope("a b").expect("a scope"));
     assert_eq!(requests(wide, narrow), 2, "a superset is another question");
+}
+
+#[test]
+fn d26_questions_whose_parts_make_the_same_text_when_put_together_are_different() {
+    let id = || Credentials::new("id", "s");
+    let header = |name, value| (id(), question().header(name, value).expect("a header"));
+    assert_eq!(requests(header("x-a", "v"), header("x-b", "v")), 2);
+    assert_eq!(requests(header("x-a", "bc"), header("x-ab", "c")), 2);
+    let aliases = (id(), question().token_type_alias("x-tenant").token_type_alias("y"));
+    assert_eq!(requests(header("x-tenant", "y"), aliases), 2);
+    let aliases = |a, b| (id(), question().token_type_alias(a).token_type_alias(b));
+    assert_eq!(requests(aliases("a", "bc"), aliases("ab", "c")), 2);
 }
 
 #[test]
