@@ -8,6 +8,18 @@ fn d16_no_origin_at_all_is_an_error_that_names_the_way_out() {
 }
 
 #[test]
+fn d16_each_resource_that_is_a_url_names_an_origin_as_an_audience_does() {
+    let request = TokenRequest::new("https://auth.example.com/token")
+        .and_then(|request| request.resource("https://cal.example.com/v1")?.resource("https://mail.example.com/"))
+        .and_then(|request| request.resource("http://plain.example.com/")?.resource("urn:example:contacts"))
+        .expect("a request");
+    let source = TokenSource::builder(Credentials::new("id", "s"), request, Script::new()).build().expect("a source");
+    let allows = |url| source.allows(&http::Uri::from_static(url));
+    assert!(allows("https://cal.example.com/v2") && allows("https://mail.example.com/x"));
+    assert!(!allows("https://api.example.com/") && !allows("http://plain.example.com/"));
+}
+
+#[test]
 fn one_method_of_client_authentication_in_one_request() {
     let with_header = question().header("authorization", "JWT eyJ.eyJ.sig").expect("a header");
     let build = |credentials, request| TokenSource::builder(credentials, request, Script::new()).build();
@@ -19,13 +31,22 @@ fn one_method_of_client_authentication_in_one_request() {
 
 #[test]
 fn reserved_and_repeated_parameters_and_headers_are_refused() {
-    for reserved in ["grant_type", "scope", "audience", "resource", "client_id", "client_secret", "client_assertion"] {
+    for reserved in [
+        "grant_type",
+        "scope",
+        "audience",
+        "resource",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+    ] {
         assert!(question().parameter(reserved, "x").is_err(), "{reserved}");
     }
     assert!(question().parameter("a", "1").expect("once").parameter("a", "2").is_err());
     assert!(question().organization("o").expect("once").parameter("organization", "p").is_err());
     assert!(question().parameter("a", "").is_err());
-    for reserved in ["Accept", "Content-Type", "content-length", "Host", "Transfer-Encoding"] {
+    for reserved in ["Accept", "Content-Type", "content-length", "Host", "Transfer-Encoding", "Connection", "Expect"] {
         assert!(question().header(reserved, "x").is_err(), "{reserved}");
     }
     assert!(question().header("x-a", "1").expect("once").header("X-A", "2").is_err());
