@@ -32,14 +32,19 @@ fn br_10_nothing_that_can_be_printed_shows_a_secret() {
     let script = Script::new();
     script.token("T0ken-text", 3600);
     script.json(401, r#"{"error":"invalid_client"}"#);
-    let builder = builder(&script);
-    let mut shown = format!("{builder:?}");
+    let request = question()
+        .header("x-api-key", "api-key-0815")
+        .and_then(|request| request.parameter("assertion", "eyJ.eyJ.sig"))
+        .expect("a request");
+    let mut shown = format!("{request:?}");
+    let builder = TokenSource::builder(Credentials::new("id", "s3cret"), request, script.clone()).clock(script.clock());
+    shown += &format!("{builder:?}");
     let source = builder.build().expect("a source");
     let mut request = get();
     let token = source.authorize(&mut request).expect("a token");
     let error = source.renew().expect_err("an error");
     shown += &format!("{source:?}{token:?}{request:?}{error:?}{error}{:?}{script:?}", source.inspect());
-    for secret in ["s3cret", "T0ken-text", "aWQ6czNjcmV0"] {
+    for secret in ["s3cret", "T0ken-text", "aWQ6czNjcmV0", "api-key-0815", "eyJ.eyJ.sig"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
