@@ -114,7 +114,7 @@ pub(crate) struct Keyed<V> {
 impl<V: Clone> Keyed<V> {
     /// A capacity of zero keeps one entry.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
+        Self { capacity, entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
     }
 
     pub(crate) fn get_or_insert_with(&mut self, key: &CacheKey, make: impl FnOnce() -> V) -> V {
@@ -181,6 +181,7 @@ mod tests {
         let mut map = Keyed::new(0);
         assert_eq!(map.get_or_insert_with(&key("a"), || 1), 1);
         assert_eq!(map.get_or_insert_with(&key("a"), || 2), 1);
+        assert_eq!(map.get_or_insert_with(&key("b"), || 3), 3);
         assert_eq!(map.len(), 1);
     }
 }

@@ -217,7 +217,7 @@ impl Credentials {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(provider), sent } => {
                 // Every encoding writes this one in another way: how the secret is sent is part of the question.
-                let shown = present(client_id, Secret::from("/ "), *sent)?;
+                let shown = present(client_id, Secret::from(" "), *sent)?;
                 Ok((shown, Some(Instance(Arc::clone(provider) as Arc<dyn Send + Sync>))))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
