@@ -52,3 +52,16 @@ impl Moment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::clock::{Clock as _, SystemClock};
+
+    #[test]
+    fn a_time_too_late_for_a_clock_leaves_it_where_it_is() {
+        let now = SystemClock.now();
+        assert_eq!(now.later(Duration::MAX), now);
+        assert_eq!(now.later(Duration::from_secs(1)).since(&now), Duration::from_secs(1));
+    }
+}
