@@ -94,3 +94,28 @@ fn a_secret_that_a_server_repeats_inside_json_does_not_show_either() {
     let error = source.token().expect_err("an error").to_string();
     assert!(error.contains("no client with secret [redacted] here"), "{error}");
 }
+
+/// What the program reads if the token endpoint repeats `said` in its description of an error.
+fn told(credentials: Credentials, request: TokenRequest, said: &str) -> String {
+    let script = Script::new();
+    let body = serde_json::json!({ "error": "invalid_request", "error_description": format!("bad {said} here") });
+    script.json(400, &body.to_string());
+    let source = TokenSource::builder(credentials, request, script.clone()).clock(script.clock());
+    source.build().expect("a source").token().expect_err("an error").to_string()
+}
+
+#[test]
+fn a_proof_in_a_header_of_ones_own_does_not_show_if_the_server_repeats_it() {
+    let request = question().header("authorization", "JWT eyJ.eyJ.sig").expect("a header");
+    let error = told(Credentials::none(), request, "eyJ.eyJ.sig");
+    assert!(error.contains("bad [redacted] here"), "{error}");
+}
+
+#[test]
+fn a_parameter_of_16_bytes_counts_as_a_secret_and_a_shorter_one_can_be_read() {
+    for (value, shown) in [("0123456789abcdef", "[redacted]"), ("0123456789abcde", "0123456789abcde")] {
+        let request = question().parameter("tenant", value).expect("a parameter");
+        let error = told(Credentials::new("id", "s3cret"), request, value);
+        assert!(error.contains(&format!("bad {shown} here")), "{error}");
+    }
+}
