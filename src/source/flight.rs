@@ -152,6 +152,28 @@ impl Flight {
     }
 }
 
+#[cfg(all(test, not(loom), feature = "ureq"))]
+mod tests {
+    use super::*;
+    use crate::request::TokenRequest;
+    use crate::source::clock::{Clock as _, SystemClock};
+
+    #[test]
+    fn a_glance_finds_a_token_that_needs_no_renewal_and_obliges_to_nothing() {
+        let (flight, now, patience) = (Flight::new(0.0), SystemClock.now(), Duration::from_secs(30));
+        assert!(flight.glance(now).is_none());
+        let Some(Turn::Lead { flight: number, .. }) = flight.turn(now, false, patience) else { panic!("not led") };
+        assert!(flight.glance(now).is_none(), "another one fetches");
+        let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
+        let answer = http::Response::new(r#"{"access_token":"T1","expires_in":1000}"#);
+        let token = request.decode(&answer, now).expect("a token");
+        flight.land(number, Landing::Fetched(token), now, &Policy::default());
+        let found = flight.glance(now).expect("a token");
+        assert_eq!((found.token.secret(), found.edition), ("T1", flight.edition()));
+        assert!(flight.glance(now.later(Duration::from_secs(800))).is_none(), "it is time to renew");
+    }
+}
+
 /// Every interleaving of a few callers, by model checking:
 /// `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
 ///
