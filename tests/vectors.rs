@@ -236,6 +236,7 @@ fn an_excerpt_is_short_escaped_and_only_of_answers_that_are_neither_good_nor_oau
     assert_eq!(excerpt(400, r#"{"error":"invalid_scope"}"#), None);
     assert_eq!(excerpt(200, "<html>"), None);
     assert_eq!(excerpt(200, r#"{"error":"invalid_scope"}"#), None);
+    assert_eq!(excerpt(500, &"x".repeat(256)), Some("x".repeat(256)));
     assert_eq!(excerpt(500, &"x".repeat(1000)), Some("x".repeat(256) + "..."));
 }
 

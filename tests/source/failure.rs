@@ -216,3 +216,39 @@ fn a_source_that_needs_itself_says_so_instead_of_waiting() {
     source.token().expect_err("an error");
     assert!(matches!(reported.recv().expect("a report"), Err(Error::Configuration(_))));
 }
+
+#[test]
+fn every_error_of_a_token_request_names_host_and_port_of_the_endpoint() {
+    let endpoint = |script: &Script| {
+        let request = TokenRequest::new("https://auth.example.com:8443/token").expect("a request");
+        let request = request.audience("https://api.example.com");
+        let source = TokenSource::builder(Credentials::new("id", "s"), request, script.clone()).clock(script.clock());
+        match source.retries(0).build().expect("a source").token().expect_err("an error") {
+            Error::Denied(error) => (error.endpoint().to_owned(), Some(error.status())),
+            Error::Protocol(error) => (error.endpoint().to_owned(), Some(error.status())),
+            Error::Transport(error) => (error.endpoint().to_owned(), None),
+            other => panic!("{other:?}"),
+        }
+    };
+    let script = Script::new();
+    script.json(400, r#"{"error":"invalid_scope"}"#);
+    script.json(200, "<html>");
+    script.fail(unreachable());
+    for status in [Some(400), Some(200), None] {
+        assert_eq!(endpoint(&script), ("auth.example.com:8443".to_owned(), status));
+    }
+}
+
+#[test]
+fn the_cause_of_a_transport_failure_is_its_source() {
+    let script = Script::new();
+    let refused = std::io::Error::other(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+    script.fail(TransportError::new(TransportErrorKind::Connect, refused));
+    let error = builder(&script).retries(0).build().expect("a source").token().expect_err("an error");
+    let cause = std::error::Error::source(&error).expect("a cause");
+    assert_eq!(cause.to_string(), "connection refused");
+
+    let error = TransportError::new(TransportErrorKind::Other, error);
+    let cause = std::error::Error::source(&error).expect("the cause of what it holds");
+    assert_eq!(cause.to_string(), "connection refused");
+}
