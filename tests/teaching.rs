@@ -373,3 +373,19 @@ fn mistake_10_no_proxy_and_silence() {
          the proxy (UreqTransport::with_agent), or allow more time (TokenSourceBuilder::timeout)"
     );
 }
+
+#[test]
+fn a_grant_that_the_server_does_not_give() {
+    for (code, remedy) in [
+        (
+            "unauthorized_client",
+            "allow this client the grant at the authorization server; some servers say this for a wrong secret too",
+        ),
+        ("unsupported_grant_type", "check TokenRequest::grant_type"),
+    ] {
+        assert_eq!(
+            told(400, &format!(r#"{{"error":"{code}"}}"#)),
+            format!("token request to auth.example.com: denied with status 400, {code}; {remedy}")
+        );
+    }
+}
