@@ -249,6 +249,7 @@ fn the_cause_of_a_transport_failure_is_its_source() {
     assert_eq!(cause.to_string(), "connection refused");
 
     let error = TransportError::new(TransportErrorKind::Other, error);
+    assert!(error.to_string().contains("could not connect"), "{error}");
     let cause = std::error::Error::source(&error).expect("the cause of what it holds");
     assert_eq!(cause.to_string(), "connection refused");
 }
