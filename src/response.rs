@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -74,7 +74,7 @@ impl TokenRequest {
 
     fn token(
         &self,
-        mut object: Object<'_>,
+        object: Object<'_>,
         sent_at: Moment,
         secrets: &[Zeroizing<String>],
     ) -> Result<AccessToken, ProtocolErrorKind> {
@@ -94,10 +94,8 @@ impl TokenRequest {
         }
         let expires_in = present(object.expires_in).map(|value| seconds(&value)).transpose()?;
         // Bitbucket said `scopes` until May 2026.
-        let scopes = object.more.remove("scopes");
-        let scope =
-            present(object.scope).or_else(|| Member::deserialize(scopes?).ok()).and_then(|value| scope_list(&value));
-        object.more.remove("refresh_token");
+        let scope = present(object.scope).or_else(|| Member::deserialize(object.more.get("scopes")?).ok());
+        let scope = scope.and_then(|value| scope_list(&value));
         AccessToken::new(&token, expires_in, scope, object.more, sent_at).ok_or(ProtocolErrorKind::InvalidAccessToken)
     }
 
@@ -110,7 +108,7 @@ impl TokenRequest {
     fn denied<B>(
         &self,
         response: &http::Response<B>,
-        mut object: Object<'_>,
+        object: Object<'_>,
         excerpt: Option<String>,
         sent_at: Moment,
         secrets: &[Zeroizing<String>],
@@ -125,8 +123,8 @@ impl TokenRequest {
             status: status.as_u16(),
             excerpt: excerpt.filter(|_| code.is_none()),
             code: code.map(show),
-            description: object.take_text("error_description").map(show),
-            uri: object.take_text("error_uri").map(show),
+            description: object.text("error_description").map(show),
+            uri: object.text("error_uri").map(show),
             retry_after: response
                 .headers()
                 .get(RETRY_AFTER)
@@ -160,18 +158,29 @@ fn is_form<B>(response: &http::Response<B>) -> bool {
 
 /// RFC 6749 section A.14, and what real servers make of it: a string, a fraction, a negative number.
 fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
-    let stated = match value {
-        Member::Number(number) => Some(*number),
-        // Not all that `f64` reads: `inf` and `NaN` are no numbers of seconds.
-        Member::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)) => {
-            text.parse().ok()
-        }
+    match value {
+        // `as` saturates: no lifetime overflows, and the longest honoured one is a day.
+        Member::Number(number) => Some(*number as u64),
+        Member::Text(text) => whole_seconds(text),
         // serde_json with its feature `arbitrary_precision`, which another crate may have switched on.
-        Member::Other(value) => value.as_f64(),
-        _ => None,
-    };
-    // `as` saturates: no lifetime overflows, and the longest honoured one is a day.
-    stated.map(|stated: f64| Duration::from_secs(stated as u64)).ok_or(ProtocolErrorKind::InvalidExpiresIn)
+        Member::Other(value) => value.as_f64().map(|number| number as u64),
+        Member::Null => None,
+    }
+    .map(Duration::from_secs)
+    .ok_or(ProtocolErrorKind::InvalidExpiresIn)
+}
+
+/// Digits with or without a sign and a fraction: less than what `f64` reads, and without its tables.
+fn whole_seconds(text: &str) -> Option<u64> {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = whole.len() + fraction.len();
+    if digits == 0 || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let below_one = whole.is_empty() || number.len() < text.len();
+    // Only a number that is too large is left to fail.
+    Some(if below_one { 0 } else { whole.parse().unwrap_or(u64::MAX) })
 }
 
 /// RFC 6749 section 3.3, a single space between two values; some servers send an array. A comma is a legal character of
@@ -261,11 +270,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    fn take_text(&mut self, name: &str) -> Option<String> {
-        match self.more.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        }
+    fn text(&self, name: &str) -> Option<String> {
+        self.more.get(name).and_then(Value::as_str).map(str::to_owned)
     }
 
     /// `error`, if it is one: at Bitbucket it is an object, and `error = 1*NQSCHAR`.
@@ -290,6 +296,9 @@ impl<'de> Visitor<'de> for &mut Object<'de> {
                 if place.replace(map.next_value()?).is_some() {
                     self.repeated = Some(name);
                 }
+            } else if name == "refresh_token" {
+                // RFC 6749 section 4.4.3: not for this grant.
+                map.next_value::<IgnoredAny>()?;
             } else {
                 self.more.insert(name.into_owned(), map.next_value()?);
             }
