@@ -9,6 +9,9 @@ const EARLY_EXPIRY: Duration = Duration::from_secs(30);
 const RENEWAL_WINDOW: Duration = Duration::from_secs(300);
 /// The stable jitter that opens the window earlier is at most this, and at most a tenth of the lifetime.
 const RENEWAL_JITTER: Duration = Duration::from_secs(30);
+/// A spread renewal begins in this last part of the time before the window: what many processes began at once comes
+/// back as at most 1 / 0.6 of the mean.
+const SPREAD: f64 = 0.6;
 /// Used when the answer has no `expires_in`.
 const FALLBACK_LIFETIME: Duration = Duration::from_secs(300);
 /// A longer `expires_in` is not believed.
@@ -69,9 +72,25 @@ pub(crate) struct Schedule {
     pub(crate) dead: Duration,
 }
 
+/// When a token is renewed, in view of how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It followed a good token in due time: it is renewed as late as that one.
+    Kept,
+    /// What brought it (a start, a refusal, an outage) may have happened to many processes at once: here they part.
+    Spread,
+}
+
+/// Numbers from 0 to 1 that stay the same for one slot. Two that know nothing of each other: with one for both,
+/// what was spread would overlap with itself days later (DESIGN.md, "Scale").
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Jitter {
+    pub(crate) kept: f64,
+    pub(crate) spread: f64,
+}
+
 impl Policy {
-    /// `jitter` is a number from 0 to 1 that stays the same for one slot.
-    pub(crate) fn schedule(&self, expires_in: Option<Duration>, jitter: f64) -> Schedule {
+    pub(crate) fn schedule(&self, expires_in: Option<Duration>, pace: Pace, jitter: Jitter) -> Schedule {
         let Some(lifetime) = expires_in.map(|stated| stated.min(LONGEST_LIFETIME)).or(self.fallback_lifetime) else {
             return Schedule { renew: Duration::MAX, stale: Duration::MAX, dead: Duration::MAX };
         };
@@ -80,9 +99,13 @@ impl Policy {
             None => EARLY_EXPIRY.min(lifetime / 4),
         };
         let window = RENEWAL_WINDOW.min(lifetime / 5);
-        let jitter = RENEWAL_JITTER.min(lifetime / 10).mul_f64(jitter.clamp(0.0, 1.0));
         let stale = lifetime - early;
-        Schedule { renew: stale.saturating_sub(window + jitter), stale, dead: lifetime }
+        let opens = stale.saturating_sub(window);
+        let earlier = match pace {
+            Pace::Kept => RENEWAL_JITTER.min(lifetime / 10).mul_f64(jitter.kept.clamp(0.0, 1.0)),
+            Pace::Spread => opens.mul_f64(SPREAD * jitter.spread.clamp(0.0, 1.0)),
+        };
+        Schedule { renew: opens.saturating_sub(earlier), stale, dead: lifetime }
     }
 }
 
@@ -119,7 +142,11 @@ mod tests {
     }
 
     fn schedule(expires_in: u64) -> (f64, f64, f64) {
-        seconds(Policy::default().schedule(Some(Duration::from_secs(expires_in)), 0.0))
+        seconds(Policy::default().schedule(Some(Duration::from_secs(expires_in)), Pace::Kept, Jitter::default()))
+    }
+
+    fn renewed_at(lifetime: u64, pace: Pace, jitter: Jitter) -> f64 {
+        seconds(Policy::default().schedule(Some(Duration::from_secs(lifetime)), pace, jitter)).0
     }
 
     #[test]
@@ -132,25 +159,38 @@ mod tests {
 
     #[test]
     fn jitter_opens_the_window_earlier_by_at_most_30_s_or_a_tenth() {
-        let at = |lifetime, jitter| seconds(Policy::default().schedule(Some(Duration::from_secs(lifetime)), jitter)).0;
+        let at = |lifetime, kept| renewed_at(lifetime, Pace::Kept, Jitter { kept, spread: 1.0 });
         assert_eq!(at(3600, 1.0), 3240.0);
         assert_eq!(at(100, 1.0), 45.0);
         assert_eq!(at(100, 0.5), 50.0);
     }
 
     #[test]
+    fn d32_a_spread_renewal_begins_in_the_last_three_fifths_before_the_window() {
+        let at = |lifetime, spread| renewed_at(lifetime, Pace::Spread, Jitter { kept: 1.0, spread });
+        for (lifetime, opens) in [(86_400, 86_070.0), (3600, 3270.0), (300, 210.0), (20, 11.0), (1, 0.55), (0, 0.0)] {
+            assert_eq!(at(lifetime, 0.0), opens);
+            for (jitter, share) in [(0.5, 0.7), (1.0, 0.4)] {
+                assert!((at(lifetime, jitter) - share * opens).abs() < 1e-6, "{lifetime} s, {jitter}");
+            }
+        }
+    }
+
+    #[test]
     fn ex_03_a_margin_set_by_the_caller_is_at_most_half_the_lifetime() {
         let policy = Policy { early_expiry: Some(Duration::from_secs(30)), ..Policy::default() };
-        assert_eq!(policy.schedule(Some(Duration::from_secs(20)), 0.0).stale, Duration::from_secs(10));
-        assert_eq!(policy.schedule(Some(Duration::from_secs(3600)), 0.0).stale, Duration::from_secs(3570));
+        let stale = |lifetime| {
+            policy.schedule(Some(Duration::from_secs(lifetime)), Pace::Kept, Jitter::default()).stale.as_secs()
+        };
+        assert_eq!((stale(20), stale(3600)), (10, 3570));
     }
 
     #[test]
     fn a_lifetime_is_at_most_a_day_and_the_fallback_stands_in_for_none() {
         assert_eq!(schedule(u64::MAX).2, 86_400.0);
-        assert_eq!(seconds(Policy::default().schedule(None, 0.0)).2, 300.0);
+        assert_eq!(seconds(Policy::default().schedule(None, Pace::Spread, Jitter::default())).2, 300.0);
         let never = Policy { fallback_lifetime: None, ..Policy::default() };
-        assert_eq!(never.schedule(None, 0.5).renew, Duration::MAX);
+        assert_eq!(never.schedule(None, Pace::Spread, Jitter { kept: 0.5, spread: 0.5 }).renew, Duration::MAX);
     }
 
     #[test]

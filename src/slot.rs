@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::event::Reason;
 use crate::moment::Moment;
-use crate::policy::{self, FETCH_SPACING, Policy, REFUSAL_SPACING, Schedule};
+use crate::policy::{self, FETCH_SPACING, Jitter, Pace, Policy, REFUSAL_SPACING, Schedule};
 use crate::token::AccessToken;
 
 pub(crate) struct Slot {
@@ -20,7 +20,7 @@ pub(crate) struct Slot {
     dropped: bool,
     /// Apart from the rest, because most slots have none.
     failure: Option<Box<Failure>>,
-    jitter: f64,
+    jitter: Jitter,
     last_error: Option<Error>,
     pub(crate) counts: Counts,
 }
@@ -83,8 +83,8 @@ pub(crate) enum Refusal {
 }
 
 impl Slot {
-    /// `jitter`: a number from 0 to 1, so that processes with the same lifetimes do not renew together.
-    pub(crate) fn new(jitter: f64) -> Self {
+    /// `jitter`: so that processes with the same lifetimes do not renew together.
+    pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
             held: None,
             flight: None,
@@ -158,7 +158,7 @@ impl Slot {
         self.flight = None;
         match landing {
             Landing::Fetched(token) => {
-                let schedule = policy.schedule(token.expires_in(), self.jitter);
+                let schedule = policy.schedule(token.expires_in(), self.pace(token.sent_at()), self.jitter);
                 self.failure = None;
                 self.dropped = false;
                 self.landed = Some((flight, Ok(token.clone())));
@@ -178,6 +178,16 @@ impl Slot {
                 self.landed = None;
             }
         }
+    }
+
+    /// Of a token asked for at this moment: it keeps the pace of the one before it if that was due and still good, and
+    /// no fetch has failed since.
+    fn pace(&self, sent_at: Moment) -> Pace {
+        let in_due_time = self.held.as_ref().is_some_and(|held| {
+            let age = sent_at.since(&held.token.sent_at());
+            held.schedule.renew <= age && age < held.schedule.dead
+        });
+        if in_due_time && self.failure.is_none() { Pace::Kept } else { Pace::Spread }
     }
 
     /// The result of a flight, for those who waited for it; `None` if it was abandoned or is long over.
@@ -243,7 +253,7 @@ mod tests {
 
     /// Renewed from 770 s (no jitter), stale from 970 s, dead at 1000 s.
     fn with_token() -> Slot {
-        let mut slot = Slot::new(0.0);
+        let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::ZERO);
         slot.land(flight, Landing::Fetched(token("one", 0)), at(1), &Policy::default());
         slot
@@ -303,9 +313,57 @@ mod tests {
         assert!(slot.last_error().is_some());
     }
 
+    /// When the last token is renewed, counted from its own request: 740 s at the kept pace, 308 s if it is spread.
+    fn renewed_after(story: impl FnOnce(&mut Slot) -> u64) -> u64 {
+        let mut slot = Slot::new(Jitter { kept: 1.0, spread: 1.0 });
+        fetch(&mut slot, 0);
+        assert_eq!(slot.held().expect("a token").1.renew.as_secs(), 308, "the first token of a slot is spread");
+        let sent = story(&mut slot);
+        fetch(&mut slot, sent);
+        slot.held().expect("a token").1.renew.as_secs()
+    }
+
+    fn fetch(slot: &mut Slot, sent: u64) {
+        let flight = slot.begin(at(sent), Duration::ZERO);
+        slot.land(flight, Landing::Fetched(token("another", sent)), at(sent + 1), &Policy::default());
+    }
+
+    fn fail(slot: &mut Slot, sent: u64) {
+        let flight = slot.begin(at(sent), Duration::ZERO);
+        slot.land(flight, Landing::Failed(error()), at(sent + 1), &Policy::default());
+    }
+
+    #[test]
+    fn d32_a_token_that_follows_a_good_one_in_due_time_keeps_the_pace() {
+        assert_eq!(renewed_after(|_| 308), 740);
+        assert_eq!(renewed_after(|_| 999), 740);
+    }
+
+    #[test]
+    fn d32_a_token_is_spread_after_whatever_may_have_happened_to_many_processes_at_once() {
+        assert_eq!(renewed_after(|_| 1000), 308, "the last one had died");
+        assert_eq!(renewed_after(|_| 307), 308, "renewed by force before it was due");
+        let refused = |slot: &mut Slot| {
+            slot.refuse(&slot.held().expect("a token").0.clone(), at(500));
+            500
+        };
+        assert_eq!(renewed_after(refused), 308, "an API refused the last one");
+        let outage = |slot: &mut Slot| {
+            fail(slot, 400);
+            500
+        };
+        assert_eq!(renewed_after(outage), 308, "an outage, although the last one was good");
+        let over = |slot: &mut Slot| {
+            fail(slot, 400);
+            fetch(slot, 500);
+            808
+        };
+        assert_eq!(renewed_after(over), 740, "an outage before the last one");
+    }
+
     #[test]
     fn only_the_flight_under_way_can_land_and_an_abandoned_one_leaves_no_result() {
-        let mut slot = Slot::new(0.0);
+        let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::ZERO);
         slot.land(flight + 1, Landing::Fetched(token("x", 0)), at(0), &Policy::default());
         assert!(slot.held().is_none() && slot.is_flying(flight));
@@ -319,7 +377,7 @@ mod tests {
 
     #[test]
     fn fetches_start_a_second_apart_also_after_a_pause() {
-        let mut slot = Slot::new(0.0);
+        let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::from_secs(1));
         slot.land(flight, Landing::Abandoned, at(1), &Policy::default());
         assert!(matches!(slot.next(at(1), false), Next::Lead { after, .. } if after.as_secs() == 1));

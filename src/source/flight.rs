@@ -25,7 +25,7 @@ use loom::thread::{self, ThreadId};
 use crate::error::Error;
 use crate::event::Reason;
 use crate::moment::Moment;
-use crate::policy::Policy;
+use crate::policy::{Jitter, Policy};
 use crate::slot::{Good, Landing, Next, Refusal, Slot};
 use crate::token::AccessToken;
 
@@ -72,7 +72,7 @@ pub(crate) enum Turn {
 }
 
 impl Flight {
-    pub(crate) fn new(jitter: f64) -> Self {
+    pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
             state: Mutex::new(State { slot: Slot::new(jitter), leader: None }),
             bell: Condvar::new(),

@@ -1,10 +1,11 @@
-//! Tokens that several sources share. Imports `cache`, `flight`.
+//! Tokens that several sources share. Imports `cache`, `flight`, `policy`.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::{CacheKey, Keyed};
+use crate::policy::Jitter;
 use crate::source::flight::Flight;
 
 /// Tokens in memory that several sources share: one for each question.
@@ -111,7 +112,7 @@ impl TokenCache {
     }
 
     pub(crate) fn flight(&self, key: &CacheKey) -> Arc<Flight> {
-        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(random())))
+        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(Jitter { kept: random(), spread: random() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Keyed<Arc<Flight>>> {

@@ -78,14 +78,14 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
             agent.get(&items).call().unwrap();
         }
         clock.advance(Duration::from_secs(60));
-        auth.next(Behaviour::token(TOKENS[1], 60));
+        auth.next(Behaviour::token(TOKENS[1], 3600));
         agent.post(&items).send("body").unwrap();
         // Refused: renewed and replayed; refused for good; and the same token once more.
         clock.advance(Duration::from_secs(20));
         for challenge in [r#"Bearer error="invalid_token""#, r#"Bearer error="insufficient_scope""#] {
             api.next(http::Response::builder().status(401).header("www-authenticate", challenge).body("no").unwrap());
         }
-        auth.next(Behaviour::token(TOKENS[2], 60));
+        auth.next(Behaviour::token(TOKENS[2], 3600));
         assert!(agent.get(&items).call().is_err());
         clock.advance(Duration::from_secs(20));
         api.next(http::Response::builder().status(401).body("").unwrap());

@@ -52,7 +52,13 @@ fn ex_03_a_short_life_is_not_stale_at_birth() {
     script.token("T1", 20);
     let source = builder(&script).early_expiry(seconds(30)).build().expect("a source");
     source.token().expect("a token");
-    // Early expiry at 10 s, the window and the jitter before it are at most 4 s and 2 s.
+    // Early expiry at 10 s, the window 4 s before it; the first renewal is in the last three fifths of what is left.
+    let renews = source.inspect().renews_in.expect("a time");
+    assert!((Duration::from_millis(2400)..=seconds(6)).contains(&renews), "{renews:?}");
+    script.token("T2", 20);
+    script.clock().advance(renews);
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+    // The jitter is at most 2 s.
     let renews = source.inspect().renews_in.expect("a time");
     assert!((seconds(4)..=seconds(6)).contains(&renews), "{renews:?}");
 }
