@@ -11,6 +11,7 @@ mod identity;
 mod observation;
 mod outage;
 mod refusal;
+mod scale;
 mod waiting;
 
 use std::sync::atomic::{AtomicU32, Ordering};
