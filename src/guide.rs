@@ -20,6 +20,8 @@
 //! | [Zoom](zoom) | the grant `account_credentials` |
 //! | [GitHub App](github) | not OAuth 2.0: a transport that translates |
 //!
+//! For many processes: [At scale](scale).
+//!
 //! The recipes write `"client-id"` and `"client-secret"`. In a program,
 //! [read the secret](how_do_i#rotate-the-client-secret-without-a-restart) from a file, a vault or the environment.
 //!
@@ -63,6 +65,13 @@ pub mod salesforce {}
 
 #[doc = include_str!("../docs/recipes/sap.md")]
 pub mod sap {}
+
+// On GitHub the page links the picture; here it is part of the page, as no other file comes along.
+#[doc = "[plot]: #plot\n"]
+#[doc = include_str!("../docs/scale.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/scale.svg")]
+pub mod scale {}
 
 #[doc = include_str!("../docs/recipes/ups.md")]
 pub mod ups {}
