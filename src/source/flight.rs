@@ -155,12 +155,13 @@ impl Flight {
 #[cfg(all(test, not(loom), feature = "ureq"))]
 mod tests {
     use super::*;
+    use crate::policy::Jitter;
     use crate::request::TokenRequest;
     use crate::source::clock::{Clock as _, SystemClock};
 
     #[test]
     fn a_glance_finds_a_token_that_needs_no_renewal_and_obliges_to_nothing() {
-        let (flight, now, patience) = (Flight::new(0.0), SystemClock.now(), Duration::from_secs(30));
+        let (flight, now, patience) = (Flight::new(Jitter::default()), SystemClock.now(), Duration::from_secs(30));
         assert!(flight.glance(now).is_none());
         let Some(Turn::Lead { flight: number, .. }) = flight.turn(now, false, patience) else { panic!("not led") };
         assert!(flight.glance(now).is_none(), "another one fetches");

@@ -69,6 +69,7 @@ fn place(flight: &Flight) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Jitter;
     use crate::request::TokenRequest;
     use crate::source::clock::{Clock as _, SystemClock};
 
@@ -91,13 +92,14 @@ mod tests {
     }
 
     fn at_place(wanted: usize) -> Flight {
-        let mut flights = (0..10_000).map(|_| Flight::new(0.0));
+        let mut flights = (0..10_000).map(|_| Flight::new(Jitter::default()));
         flights.find(|flight| flight.id() % PLACES == wanted).expect("numbers go round")
     }
 
     #[test]
     fn a_token_used_twice_is_remembered_for_as_long_as_the_slot_said() {
-        let (flight, now, holds) = (Flight::new(0.0), SystemClock.now().monotonic, Duration::from_millis(300));
+        let (flight, now, holds) =
+            (Flight::new(Jitter::default()), SystemClock.now().monotonic, Duration::from_millis(300));
         assert_eq!(recalled(&flight, now), None);
         assert_eq!(found(&flight, "T1", holds, now), "T1");
         assert_eq!(recalled(&flight, now), None, "once is not worth a copy");
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_slot_is_asked_again_after_a_second_at_most() {
-        let (flight, now) = (Flight::new(0.0), SystemClock.now().monotonic);
+        let (flight, now) = (Flight::new(Jitter::default()), SystemClock.now().monotonic);
         found(&flight, "T1", HOUR, now);
         found(&flight, "T1", HOUR, now);
         assert_eq!(recalled(&flight, now + Duration::from_millis(999)), Some("T1".to_owned()));
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_copy_of_a_refused_token_is_not_used_again() {
-        let (flight, now) = (Flight::new(0.0), SystemClock.now());
+        let (flight, now) = (Flight::new(Jitter::default()), SystemClock.now());
         found(&flight, "T1", HOUR, now.monotonic);
         found(&flight, "T1", HOUR, now.monotonic);
         flight.refuse(&token("T1"), now);
