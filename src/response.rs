@@ -174,11 +174,11 @@ fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
 fn whole_seconds(text: &str) -> Option<u64> {
     let number = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = whole.len() + fraction.len();
-    if digits == 0 || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
-    let below_one = whole.is_empty() || number.len() < text.len();
+    let below_one = whole.is_empty() || text.starts_with('-');
     // Only a number that is too large is left to fail.
     Some(if below_one { 0 } else { whole.parse().unwrap_or(u64::MAX) })
 }
@@ -382,5 +382,22 @@ impl<'de> Deserialize<'de> for Member<'de> {
         }
 
         deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_in_a_string_may_have_a_sign_and_a_fraction_and_nothing_else() {
+        let good = [("0", 0), ("3600", 3600), ("3599.9", 3599), ("5.", 5), (".5", 0), ("-5", 0), ("-0.5", 0)];
+        for (text, seconds) in good {
+            assert_eq!(whole_seconds(text), Some(seconds), "{text}");
+        }
+        assert_eq!(whole_seconds("99999999999999999999999"), Some(u64::MAX));
+        for text in ["", "-", ".", "-.", "+5", "--5", "5-", "1.2.3", " 5", "5 ", "5s", "1e3", "inf", "NaN", "0x10"] {
+            assert_eq!(whole_seconds(text), None, "{text}");
+        }
     }
 }

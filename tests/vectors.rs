@@ -250,3 +250,15 @@ fn a_scope_may_come_as_an_array_and_what_is_no_scope_is_none() {
     assert_eq!(scope(r#"" a  b ""#), Some("a b".to_owned()));
     assert_eq!(scope("7"), None);
 }
+
+#[test]
+fn a_token_response_has_at_most_8192_values() {
+    let decode = |more: usize| {
+        let body = format!(r#"{{"access_token":"t","list":[0{}]}}"#, ",0".repeat(more));
+        request().decode(&http::Response::new(body), sent_at())
+    };
+    // With the object, its two members and the first value of the list.
+    assert!(decode(8192 - 3).is_ok());
+    let error = decode(8192 - 2).expect_err("an error");
+    assert!(matches!(&error, Error::Protocol(error) if *error.kind() == ProtocolErrorKind::MalformedResponse));
+}

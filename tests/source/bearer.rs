@@ -95,6 +95,19 @@ fn a_secret_that_a_server_repeats_inside_json_does_not_show_either() {
     assert!(error.contains("no client with secret [redacted] here"), "{error}");
 }
 
+#[test]
+fn an_excerpt_is_no_shorter_for_a_long_secret() {
+    let script = Script::new();
+    script.json(500, &"x".repeat(1000));
+    let source = TokenSource::builder(Credentials::new("id", "s".repeat(100)), question(), script.clone())
+        .clock(script.clock())
+        .retries(0)
+        .build()
+        .expect("a source");
+    let error = source.token().expect_err("an error").to_string();
+    assert!(error.contains(&("x".repeat(256) + "...")), "{error}");
+}
+
 /// What the program reads if the token endpoint repeats `said` in its description of an error.
 fn told(credentials: Credentials, request: TokenRequest, said: &str) -> String {
     let script = Script::new();
