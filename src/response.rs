@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -297,8 +297,8 @@ impl<'de> Visitor<'de> for &mut Object<'de> {
                     self.repeated = Some(name);
                 }
             } else if name == "refresh_token" {
-                // RFC 6749 section 4.4.3: not for this grant.
-                map.next_value::<IgnoredAny>()?;
+                // RFC 6749 section 4.4.3: not for this grant. Read all the same, since what is ignored may be no UTF-8.
+                map.next_value::<Value>()?;
             } else {
                 self.more.insert(name.into_owned(), map.next_value()?);
             }

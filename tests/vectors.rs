@@ -262,3 +262,11 @@ fn a_token_response_has_at_most_8192_values() {
     let error = decode(8192 - 2).expect_err("an error");
     assert!(matches!(&error, Error::Protocol(error) if *error.kind() == ProtocolErrorKind::MalformedResponse));
 }
+
+#[test]
+fn a_token_response_is_utf_8_to_its_last_member() {
+    for member in ["refresh_token", "more", "scope"] {
+        let body = [format!(r#"{{"access_token":"t","{member}":""#).as_bytes(), b"\xa3\"}"].concat();
+        assert!(request().decode(&http::Response::new(body), sent_at()).is_err(), "{member}");
+    }
+}
