@@ -225,12 +225,16 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize_within<B>(&self, request: &mut http::Request<B>, budget: Duration) -> Result<AccessToken, Error> {
-        if !self.0.request.allows(request.uri()) {
-            return Err(Error::OriginNotAllowed(OriginNotAllowed { origin: audience::display(request.uri()) }));
-        }
-        let token = self.token_within(budget)?;
+        let token = self.token_for(request.uri(), budget)?;
         request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
         Ok(token)
+    }
+
+    fn token_for(&self, uri: &http::Uri, budget: Duration) -> Result<AccessToken, Error> {
+        if !self.allows(uri) {
+            return Err(Error::OriginNotAllowed(OriginNotAllowed { origin: audience::display(uri) }));
+        }
+        self.token_within(budget)
     }
 
     /// Says that an API answered 401 to this token. It is dropped only if it still is the cached one, and at most
