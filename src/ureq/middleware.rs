@@ -132,9 +132,7 @@ impl Inner {
         }
         Ok(response)
     }
-}
 
-impl Inner {
     /// A proxy of the environment would see what plain http says to this machine.
     fn avoids_proxy(&self, uri: &Uri) -> bool {
         self.own_agent && self.plain.config().proxy().is_some() && is_plain_loopback(uri)
