@@ -1,0 +1,189 @@
+//! The members of an answer, from JSON or a form, without a copy where none is needed. Imports nothing from this crate.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+pub(super) struct NotAnObject;
+
+/// More values than this are no token response.
+const MOST_VALUES: usize = 8192;
+
+/// The members of an answer. Those that decide about the token may be there once: two different readings of them are an
+/// attack surface.
+#[derive(Default)]
+pub(super) struct Object<'a> {
+    pub(super) access_token: Option<Member<'a>>,
+    pub(super) token_type: Option<Member<'a>>,
+    pub(super) expires_in: Option<Member<'a>>,
+    pub(super) scope: Option<Member<'a>>,
+    pub(super) error: Option<Member<'a>>,
+    pub(super) more: Map<String, Value>,
+    pub(super) repeated: Option<&'static str>,
+}
+
+/// A value that decides. Text is a part of the body, unless it has escapes in it.
+pub(super) enum Member<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Number(f64),
+    Other(Box<Value>),
+}
+
+pub(super) fn present(member: Option<Member<'_>>) -> Option<Member<'_>> {
+    member.filter(|member| !matches!(member, Member::Null))
+}
+
+impl<'a> Object<'a> {
+    /// JSON whatever the content type says (RFC 8259 section 8.1 lets a reader ignore a byte order mark); a form only
+    /// if it says so.
+    pub(super) fn read(body: &'a [u8], is_form: bool) -> Result<Self, NotAnObject> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
+        let values = || body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
+        if body.len() > MOST_VALUES && values() > MOST_VALUES {
+            return Err(NotAnObject);
+        }
+        let mut object = Self::default();
+        let mut json = serde_json::Deserializer::from_slice(body);
+        if json.deserialize_map(&mut object).and_then(|()| json.end()).is_ok() {
+            return Ok(object);
+        }
+        if !is_form || body.is_empty() {
+            return Err(NotAnObject);
+        }
+        let mut object = Self::default();
+        let form = MapDeserializer::<_, serde::de::value::Error>::new(form_urlencoded::parse(body));
+        form.deserialize_map(&mut object).map_err(|_| NotAnObject)?;
+        Ok(object)
+    }
+
+    /// The name and the place of a member that decides.
+    fn place(&mut self, name: &str) -> Option<(&'static str, &mut Option<Member<'a>>)> {
+        Some(match name {
+            "access_token" => ("access_token", &mut self.access_token),
+            "token_type" => ("token_type", &mut self.token_type),
+            "expires_in" => ("expires_in", &mut self.expires_in),
+            "scope" => ("scope", &mut self.scope),
+            "error" => ("error", &mut self.error),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.more.get(name).and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// `error`, if it is one: at Bitbucket it is an object, and `error = 1*NQSCHAR`.
+    pub(super) fn code(&self) -> Option<&str> {
+        match &self.error {
+            Some(Member::Text(code)) if !code.is_empty() => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Object<'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = map.next_key()? {
+            if let Some((name, place)) = self.place(&name) {
+                if place.replace(map.next_value()?).is_some() {
+                    self.repeated = Some(name);
+                }
+            } else if name == "refresh_token" {
+                // RFC 6749 section 4.4.3: not for this grant. Read all the same, since what is ignored may be no UTF-8.
+                map.next_value::<Value>()?;
+            } else {
+                self.more.insert(name.into_owned(), map.next_value()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a member")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Member<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Member<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
+                Ok(Member::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
+                Ok(Member::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number as f64))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number as f64))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Member<'de>, E> {
+                Ok(Member::Number(number))
+            }
+
+            fn visit_unit<E>(self) -> Result<Member<'de>, E> {
+                Ok(Member::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Member<'de>, E> {
+                Ok(Member::Other(Box::new(value.into())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Member<'de>, A::Error> {
+                Ok(Member::Other(Box::deserialize(SeqAccessDeserializer::new(values))?))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Member<'de>, A::Error> {
+                Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
