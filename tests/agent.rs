@@ -850,6 +850,26 @@ fn st_13_br_08_a_redirect_to_another_origin_takes_no_token_along() {
 }
 
 #[test]
+fn st_13_a_redirect_takes_no_token_of_the_sources_own_agent_along() {
+    let other = Server::replies([invalid_token().body("elsewhere")]);
+    let (script, api) = (tokens(&["T1", "T2"]), Server::replies([redirect(302, other.url("/"))]));
+    let agent = source(&script, &api).agent();
+    assert_eq!(status(&agent.get(api.url("/")).call()), 401);
+    assert_eq!((api.tokens(), other.tokens()), (vec!["T1".into()], vec!["-".into()]));
+    assert_eq!(script.requests().len(), 1, "d23: a 401 after a redirect is no refusal");
+}
+
+#[test]
+fn the_sources_own_agent_heeds_the_configuration_of_a_call() {
+    let (script, api) = (tokens(&["T1", "T2"]), Server::new(|_| invalid_token().body("refused")));
+    let agent = source(&script, &api).agent();
+    let call = agent.get(api.url("/")).config().http_status_as_error(false).user_agent("mine/1").build();
+    assert_eq!(text(call.call()), "refused");
+    assert!(api.requests().iter().all(|request| request.header("user-agent") == Some("mine/1")));
+    assert!(agent.get(api.url("/")).call().is_err());
+}
+
+#[test]
 fn st_13_a_redirect_to_another_name_of_the_server_takes_no_token_along() {
     let script = tokens(&["T1"]);
     let api = Server::new(|request| match request.header("host").and_then(|host| host.strip_prefix("127.0.0.1:")) {
