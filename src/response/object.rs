@@ -25,7 +25,8 @@ pub(super) struct Object<'a> {
     pub(super) repeated: Option<&'static str>,
 }
 
-/// A value that decides. Text is a part of the body, unless it has escapes in it.
+/// A value that decides, or the name of a member, which is always text. Text is a part of the body, unless it has
+/// escapes in it.
 pub(super) enum Member<'a> {
     Null,
     Text(Cow<'a, str>),
@@ -94,7 +95,7 @@ impl<'de> Visitor<'de> for &mut Object<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Member::Text(name)) = map.next_key()? {
             if let Some((name, place)) = self.place(&name) {
                 if place.replace(map.next_value()?).is_some() {
                     self.repeated = Some(name);
@@ -107,32 +108,6 @@ impl<'de> Visitor<'de> for &mut Object<'de> {
             }
         }
         Ok(())
-    }
-}
-
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a member")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Text)
     }
 }
 
