@@ -37,7 +37,7 @@ impl TokenRequest {
         self.check_one_method(authentication)?;
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let scope = self.scopes.join(" ");
+        let scope = self.scopes();
         let mut pairs = self.pairs(&scope);
         match authentication {
             Authentication::Basic { header, .. } => drop(headers.insert(AUTHORIZATION, header.clone())),
@@ -73,17 +73,31 @@ impl TokenRequest {
             Authentication::Body { secret, .. } => raw.push(secret.secret()),
             Authentication::ClientId(_) | Authentication::Nothing => {}
         }
-        raw.extend(self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split(' ').next_back()));
+        raw.extend(
+            self.headers
+                .get(AUTHORIZATION)
+                .and_then(|value| value.to_str().ok()?.split_once(' ').map(|(_, rest)| rest)),
+        );
         raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
         let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(4 * raw.len());
         for text in raw {
             let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            let json = serde_json::Value::from(text).to_string();
+            let json = quoted(text);
             let json = json[1..json.len() - 1].to_owned();
             let forms = [text.to_owned(), form.replace('+', "%20"), form, json];
             secrets.extend(forms.into_iter().map(Zeroizing::new));
         }
         secrets
+    }
+
+    /// RFC 6749 section 3.3.
+    fn scopes(&self) -> String {
+        let mut scopes = String::new();
+        for scope in &self.scopes {
+            let gap = if scopes.is_empty() { "" } else { " " };
+            scopes.extend([gap, scope]);
+        }
+        scopes
     }
 
     /// An empty `scope` is left out (RFC 6749 section 3.2).
@@ -97,7 +111,7 @@ impl TokenRequest {
     }
 
     /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
-    fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
+    pub(crate) fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
         let own_header = self.headers.contains_key(AUTHORIZATION);
         match authentication {
             Authentication::Basic { .. } | Authentication::Body { .. } if own_header => Err(Error::configuration(
@@ -120,16 +134,30 @@ fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
 }
 
+/// One object of strings; a name that comes again makes its value an array.
 fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut object = serde_json::Map::new();
-    for &(name, value) in pairs {
-        match object.get_mut(name) {
-            None => drop(object.insert(name.to_owned(), value.into())),
-            Some(serde_json::Value::Array(values)) => values.push(value.into()),
-            Some(first) => *first = vec![first.take(), value.into()].into(),
+    let mut json = String::new();
+    for (at, (name, _)) in pairs.iter().enumerate() {
+        let is_same = |pair: &&(&str, &str)| pair.0 == *name;
+        if pairs[..at].iter().any(|pair| is_same(&pair)) {
+            continue;
         }
+        let is_array = pairs[at + 1..].iter().any(|pair| is_same(&pair));
+        json.push(if at == 0 { '{' } else { ',' });
+        json.push_str(&quoted(name));
+        let mut gap = if is_array { ":[" } else { ":" };
+        for (_, value) in pairs.iter().filter(is_same) {
+            json.extend([gap, &quoted(value)]);
+            gap = ",";
+        }
+        json.push_str(if is_array { "]" } else { "" });
     }
-    serde_json::Value::Object(object).to_string().into_bytes()
+    json.push('}');
+    json.into_bytes()
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text is always JSON")
 }
 
 #[cfg(test)]
@@ -155,7 +183,7 @@ mod tests {
     fn a_repeated_parameter_becomes_a_json_array() {
         assert_eq!(
             json(&[("r", "1"), ("a", "é\""), ("r", "2"), ("r", "3")]),
-            r#"{"a":"é\"","r":["1","2","3"]}"#.as_bytes()
+            r#"{"r":["1","2","3"],"a":"é\""}"#.as_bytes()
         );
     }
 

@@ -11,7 +11,8 @@ use crate::event::Event;
 use crate::policy::Policy;
 use crate::request::TokenRequest;
 use crate::source::clock::{Clock, SystemClock};
-use crate::source::store::TokenCache;
+use crate::source::flight::Flight;
+use crate::source::store::{TokenCache, jitter};
 use crate::source::{Hook, Inner, TokenSource};
 use crate::transport::Transport;
 
@@ -45,8 +46,12 @@ pub struct TokenSourceBuilder {
     clock: Arc<dyn Clock>,
     policy: Policy,
     hook: Option<Box<Hook>>,
-    cache: TokenCache,
+    shared: Option<Box<FindFlight>>,
 }
+
+/// Where the slot of a question is, if it is shared. A closure, so that a program without a shared cache carries neither
+/// its keys nor its map.
+type FindFlight = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<Flight>, Error> + Send + Sync;
 
 impl TokenSourceBuilder {
     pub(super) fn new(credentials: Credentials, request: TokenRequest, transport: Arc<dyn Transport>) -> Self {
@@ -57,7 +62,7 @@ impl TokenSourceBuilder {
             clock: Arc::new(SystemClock),
             policy: Policy::default(),
             hook: None,
-            cache: TokenCache::new(1),
+            shared: None,
         }
     }
 
@@ -80,7 +85,9 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn cache(mut self, cache: &TokenCache) -> Self {
-        self.cache = cache.clone();
+        let cache = cache.clone();
+        self.shared =
+            Some(Box::new(move |request, credentials| Ok(cache.flight(&CacheKey::new(request, credentials)?))));
         self
     }
 
@@ -303,9 +310,15 @@ impl TokenSourceBuilder {
                  TokenRequest::allow_origin(\"https://api.example.com\")",
             ));
         }
-        let key = CacheKey::new(&self.request, &self.credentials)?;
+        let flight = match self.shared {
+            Some(find) => find(&self.request, &self.credentials)?,
+            None => {
+                self.request.check_one_method(&self.credentials.identity()?.0)?;
+                Arc::new(Flight::new(jitter()))
+            }
+        };
         Ok(TokenSource(Arc::new(Inner {
-            flight: self.cache.flight(&key),
+            flight,
             credentials: self.credentials,
             request: self.request,
             transport: self.transport,

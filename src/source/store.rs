@@ -1,7 +1,7 @@
 //! Tokens that several sources share. Imports `cache`, `flight`, `policy`.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::{CacheKey, Keyed};
@@ -112,7 +112,7 @@ impl TokenCache {
     }
 
     pub(crate) fn flight(&self, key: &CacheKey) -> Arc<Flight> {
-        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(Jitter { kept: random(), spread: random() })))
+        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(jitter())))
     }
 
     fn lock(&self) -> MutexGuard<'_, Keyed<Arc<Flight>>> {
@@ -132,8 +132,13 @@ impl fmt::Debug for TokenCache {
     }
 }
 
+/// That of a new slot.
+pub(super) fn jitter() -> Jitter {
+    Jitter { kept: random(), spread: random() }
+}
+
 /// From 0 to 1, another one each time: for jitter, not for secrets.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
 pub(crate) fn random() -> f64 {
-    RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
