@@ -5,7 +5,8 @@
 //! configuration on the request there is nothing to pin.
 
 use std::fmt;
-use std::io::{Cursor, Read};
+use std::io::{self, Read};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::event::{EventKind, Verdict};
 use crate::source::TokenSource;
 use crate::token::AccessToken;
 use crate::ureq::probe::{Probe, Wishes};
-use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
+use crate::ureq::transport::{IsTokenRequest, is_plain_loopback, read_beyond};
 
 /// Puts tokens on the requests of a ureq agent: made by [`TokenSource::middleware`].
 ///
@@ -67,7 +68,6 @@ impl Middleware {
     pub(super) fn new(source: TokenSource, own_agent: bool) -> Self {
         let plain = Agent::config_builder()
             .http_status_as_error(false)
-            .save_redirect_history(true)
             .redirect_auth_headers(RedirectAuthHeaders::Never)
             .build();
         Self(Arc::new(Inner { source, own_agent, plain: plain.into(), probe: Probe::new(), usual: Wishes::default() }))
@@ -105,29 +105,22 @@ impl Inner {
             Some(token) => token,
             None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
         };
-        let payload = Payload::read(body, &mut parts, self.source.policy().replay_limit)?;
-        let first = call.pin(&parts, &token)?;
-        let run = |request: Request<SendBody<'_>>| {
-            if self.own_agent { self.plain.run(request) } else { next.handle(request) }
-        };
-        let (response, whole) = match payload {
-            Payload::Whole(bytes) => (send(first, &bytes, run), Some(bytes)),
-            Payload::Stream(mut reader) => (run(with_body(first, SendBody::from_reader(&mut reader))), None),
-            Payload::Untouched(body) => (run(with_body(first, body)), None),
-        };
-        let mut response = response?;
+        let mut payload = Payload::read(body, &parts, self.source.policy().replay_limit)?;
+        let mut again = call.pin(&mut parts, &token)?;
+        let mut response =
+            payload.send(parts, |first| if self.own_agent { self.plain.run(first) } else { next.handle(first) })?;
         if response.status() < StatusCode::BAD_REQUEST {
             return Ok(response);
         }
-        if let Some(token) = call.replacement(&parts, &token, &response, whole.is_some()) {
+        if let Some(token) = call.replacement(&again, &token, &response, payload.is_replayable()) {
             drop(response);
-            let second = call.pin(&parts, &token)?;
-            let result = send(second, &whole.unwrap_or_default(), |request| self.plain.run(request));
+            let unpinned = call.pin(&mut again, &token)?;
+            let result = payload.send(mem::replace(&mut again, unpinned), |second| self.plain.run(second));
             self.source.tell(EventKind::Replayed { status: status(&result) });
             response = result?;
         }
         let status = response.status();
-        if (status.is_client_error() || status.is_server_error()) && call.wishes(&parts).http_status_as_error {
+        if (status.is_client_error() || status.is_server_error()) && call.wishes(&again).http_status_as_error {
             return Err(Error::StatusCode(status.as_u16()));
         }
         Ok(response)
@@ -139,21 +132,21 @@ impl Inner {
     }
 }
 
-/// One call through the middleware: when it began, and what the caller wants of it, read only when it is needed.
+/// One call through the middleware.
 struct Call<'a> {
     inner: &'a Inner,
-    began: Instant,
+    /// `None`: the configuration of the plain agent is all that this call needs.
+    began: Option<Instant>,
+    /// What the caller wants, read only when it is needed.
     wishes: Option<Wishes>,
-    /// The configuration of the plain agent is all that this call needs.
-    is_plain: bool,
 }
 
 impl<'a> Call<'a> {
     fn new(inner: &'a Inner, parts: &Parts) -> Self {
         // ureq's mark of the calling agent is always there; what the caller wants of this call would be a second.
         let is_plain = inner.own_agent && parts.extensions.len() == 1 && !inner.avoids_proxy(&parts.uri);
-        let wishes = is_plain.then_some(inner.usual);
-        Self { inner, began: inner.source.clock().monotonic(), wishes, is_plain }
+        let began = (!is_plain).then(|| inner.source.clock().monotonic());
+        Self { inner, began, wishes: is_plain.then_some(inner.usual) }
     }
 
     fn wishes(&mut self, parts: &Parts) -> Wishes {
@@ -169,24 +162,25 @@ impl<'a> Call<'a> {
 
     /// What is left of `timeout_global`, once it has been read: before that, no time was spent.
     fn global_left(&self) -> Option<Duration> {
-        let global = self.wishes?.timeout_global?;
-        Some(global.saturating_sub(self.inner.source.clock().monotonic().saturating_duration_since(self.began)))
+        let (began, global) = (self.began?, self.wishes?.timeout_global?);
+        Some(global.saturating_sub(self.inner.source.clock().monotonic().saturating_duration_since(began)))
     }
 
-    /// The head of the request with the token, and what it needs to be sent.
-    fn pin(&self, parts: &Parts, token: &AccessToken) -> Result<Parts, Error> {
-        let mut pinned = if self.is_plain {
-            let (mut plain, ()) = Request::new(()).into_parts();
-            plain.method = parts.method.clone();
-            plain.uri = parts.uri.clone();
-            plain.version = parts.version;
-            plain.headers = parts.headers.clone();
-            plain
+    /// Puts the token on the head of a request, and what else it needs to be sent; returns what can be pinned once more.
+    fn pin(&self, parts: &mut Parts, token: &AccessToken) -> Result<Parts, Error> {
+        let again = if self.began.is_none() {
+            let (mut copy, ()) = Request::new(()).into_parts();
+            copy.method = parts.method.clone();
+            copy.uri = parts.uri.clone();
+            copy.version = parts.version;
+            copy.headers = parts.headers.clone();
+            copy
         } else {
-            self.configured(parts)?
+            let pinned = self.configured(parts)?;
+            mem::replace(parts, pinned)
         };
-        pinned.headers.insert(AUTHORIZATION, token.header_value().clone());
-        Ok(pinned)
+        parts.headers.insert(AUTHORIZATION, token.header_value().clone());
+        Ok(again)
     }
 
     /// The caller's configuration fixed on the request: with answers instead of errors, so that their headers can be
@@ -198,10 +192,7 @@ impl<'a> Call<'a> {
                 "a middleware before this one made the request anew and lost its extensions; it must keep them",
             )));
         };
-        let config = config
-            .http_status_as_error(false)
-            .save_redirect_history(true)
-            .redirect_auth_headers(RedirectAuthHeaders::Never);
+        let config = config.http_status_as_error(false).redirect_auth_headers(RedirectAuthHeaders::Never);
         let config = if self.inner.avoids_proxy(&parts.uri) { config.proxy(None) } else { config };
         let config = match self.global_left() {
             Some(left) => config.timeout_global(Some(left)),
@@ -222,7 +213,7 @@ impl<'a> Call<'a> {
             return None;
         }
         // ureq takes the token off at every redirect, so a 401 after one is no refusal of it.
-        if response.get_redirect_history().is_some_and(|history| history.len() > 1) {
+        if *response.get_uri() != parts.uri {
             self.inner.source.tell(EventKind::Refused { verdict: Verdict::Redirected });
             return None;
         }
@@ -232,45 +223,76 @@ impl<'a> Call<'a> {
 }
 
 /// The body of a request, as far as it must be known to send it twice.
-enum Payload<'a> {
-    /// All of it.
-    Whole(Vec<u8>),
-    /// More than the limit: what was read, and the rest.
-    Stream(Box<dyn Read + 'a>),
-    /// Not looked at.
-    Untouched(SendBody<'a>),
+struct Payload<'a> {
+    /// What was read of it.
+    bytes: Vec<u8>,
+    sent: usize,
+    rest: Rest<'a>,
+    /// Goes out with a `Content-Length` of ours.
+    counted: bool,
+}
+
+enum Rest<'a> {
+    /// All of the body was read.
+    Nothing,
+    /// More than may be kept.
+    Reader(Box<dyn Read + 'a>),
+    /// Not looked at; it can be sent once.
+    Untouched(Option<SendBody<'a>>),
 }
 
 /// Room for a body, in bytes, before it is known how long it is.
-const USUAL_BODY: usize = 2048;
+const USUAL_BODY: usize = 1024;
 
 impl<'a> Payload<'a> {
     /// A whole body goes out with an exact `Content-Length`, unless the caller has set the framing. ureq does not tell
     /// whether there is a body, so one without a byte counts as none, except for the methods that always have one.
-    fn read(body: SendBody<'a>, parts: &mut Parts, limit: usize) -> Result<Self, Error> {
+    fn read(body: SendBody<'a>, parts: &Parts, limit: usize) -> Result<Self, Error> {
         if limit == 0 && !parts.method.is_safe() {
-            return Ok(Self::Untouched(body));
+            return Ok(Self { bytes: Vec::new(), sent: 0, rest: Rest::Untouched(Some(body)), counted: false });
         }
         let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         let mut reader = body.into_reader();
         let mut bytes = Vec::with_capacity(if expects_body { USUAL_BODY } else { 0 });
-        reader.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        read_beyond(limit, &mut reader, &mut bytes)?;
         if bytes.len() > limit {
-            return Ok(Self::Stream(Box::new(Cursor::new(bytes).chain(reader))));
+            return Ok(Self { bytes, sent: 0, rest: Rest::Reader(Box::new(reader)), counted: false });
         }
-        let framed = parts.headers.contains_key(CONTENT_LENGTH) || parts.headers.contains_key(TRANSFER_ENCODING);
-        if !framed && (expects_body || !bytes.is_empty()) {
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        let counted = (expects_body || !bytes.is_empty())
+            && !parts.headers.contains_key(CONTENT_LENGTH)
+            && !parts.headers.contains_key(TRANSFER_ENCODING);
+        Ok(Self { bytes, sent: 0, rest: Rest::Nothing, counted })
+    }
+
+    fn is_replayable(&self) -> bool {
+        matches!(self.rest, Rest::Nothing)
+    }
+
+    /// The request with this body, from its beginning.
+    fn send<T>(&mut self, mut parts: Parts, how: impl FnOnce(Request<SendBody>) -> T) -> T {
+        self.sent = 0;
+        if self.counted {
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.bytes.len()));
         }
-        Ok(Self::Whole(bytes))
+        match &mut self.rest {
+            Rest::Untouched(body) => match body.take() {
+                Some(body) => how(with_body(parts, body)),
+                None => how(with_body(parts, SendBody::none())),
+            },
+            Rest::Nothing if self.bytes.is_empty() => how(with_body(parts, SendBody::none())),
+            Rest::Nothing | Rest::Reader(_) => how(with_body(parts, SendBody::from_reader(self))),
+        }
     }
 }
 
-fn send<T>(parts: Parts, mut bytes: &[u8], how: impl FnOnce(Request<SendBody>) -> T) -> T {
-    if bytes.is_empty() {
-        how(with_body(parts, SendBody::none()))
-    } else {
-        how(with_body(parts, SendBody::from_reader(&mut bytes)))
+impl Read for Payload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = (&self.bytes[self.sent..]).read(buffer)?;
+        self.sent += read;
+        match &mut self.rest {
+            Rest::Reader(rest) if read == 0 => rest.read(buffer),
+            _ => Ok(read),
+        }
     }
 }
 

@@ -73,8 +73,14 @@ impl Wishes {
 }
 
 /// Not an error: the way out of ureq for what was found.
-#[derive(Debug)]
 struct Found(Config);
+
+// Not derived: that would bring along the text of every part of ureq's configuration.
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

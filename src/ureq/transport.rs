@@ -1,7 +1,7 @@
 //! Token requests through ureq.
 
 use std::fmt;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
 use ::ureq::{Agent, Error};
@@ -126,14 +126,19 @@ impl Transport for UreqTransport {
         let (parts, mut body) = self.agent.run(request).map_err(transport_error)?.into_parts();
         // ureq's own limit may count compressed bytes, and another crate may have switched gzip on for us.
         let mut read = Vec::new();
-        let most = limits.max_body as u64 + 1;
-        body.as_reader().take(most).read_to_end(&mut read).map_err(|error| transport_error(error.into()))?;
-        if read.len() as u64 == most {
+        read_beyond(limits.max_body, &mut body.as_reader(), &mut read)
+            .map_err(|error| transport_error(error.into()))?;
+        if read.len() > limits.max_body {
             let cause = format!("more than {} bytes", limits.max_body);
             return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
         }
         Ok(http::Response::from_parts(parts, read))
     }
+}
+
+/// All that there is to read, but of more than `limit` bytes only one more. Not generic, to be there once.
+pub(super) fn read_beyond(limit: usize, reader: &mut dyn Read, into: &mut Vec<u8>) -> io::Result<usize> {
+    reader.take((limit as u64).saturating_add(1)).read_to_end(into)
 }
 
 /// Plain http is allowed to this machine because nobody is on the way there; with a proxy, somebody is.
