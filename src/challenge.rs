@@ -261,14 +261,14 @@ impl Reader<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    fn skip(&mut self, which: impl Fn(u8) -> bool) -> usize {
+    fn skip(&mut self, which: fn(u8) -> bool) -> usize {
         let length = self.bytes[self.at..].iter().take_while(|&&byte| which(byte)).count();
         self.at += length;
         length
     }
 
     /// ASCII by the choice of its callers.
-    fn take(&mut self, which: impl Fn(u8) -> bool) -> String {
+    fn take(&mut self, which: fn(u8) -> bool) -> String {
         let start = self.at;
         self.skip(which);
         self.bytes[start..self.at].iter().map(|&byte| char::from(byte)).collect()

@@ -199,10 +199,10 @@ impl Credentials {
                 let secret = match secret {
                     SecretFrom::Value(secret) => secret.clone(),
                     SecretFrom::Provider(provider) => provider().map_err(|cause| {
-                        Error::Configuration(ConfigurationError {
-                            message: format!("the secret of client {client_id:?} could not be read"),
+                        Error::Configuration(Arc::new(ConfigurationError {
+                            message: format!("the secret of client {client_id:?} could not be read").into(),
                             cause: Some(cause.into()),
-                        })
+                        }))
                     })?,
                 };
                 present(client_id, secret, *sent)
@@ -279,8 +279,7 @@ fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication
     }
     match sent {
         Sent::Basic(encoding) => {
-            let header = basic::header(client_id, secret.secret(), encoding)?;
-            let encoded = basic::is_encoded(client_id, secret.secret(), encoding);
+            let (header, encoded) = basic::header(client_id, secret.secret(), encoding)?;
             Ok(Authentication::Basic { header, secret, encoded })
         }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),

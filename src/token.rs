@@ -53,9 +53,9 @@ impl AccessToken {
         members: Map<String, Value>,
         sent_at: Moment,
     ) -> Option<Self> {
-        // No early end: this way the compiler checks many bytes at a time.
-        let visible = token.bytes().fold(true, |visible, byte| visible & byte.is_ascii_graphic());
-        if token.is_empty() || !visible {
+        // The most that a byte is beyond `!`, without an early end: this way the compiler looks at many bytes at a time.
+        let most = token.bytes().fold(0, |most: u8, byte| most.max(byte.wrapping_sub(b'!')));
+        if token.is_empty() || most > b'~' - b'!' {
             return None;
         }
         let header = sensitive([SCHEME.as_bytes(), token.as_bytes()].concat());

@@ -47,7 +47,7 @@ impl Vendor {
                     (one.status(), code, description, excerpt)
                 };
                 assert_eq!(facts(&denied), facts(&decoded), "the source says what the decoder says");
-                (*denied, text)
+                ((*denied).clone(), text)
             }
             other => panic!("{other:?}"),
         }
@@ -501,7 +501,7 @@ fn ups_writes_numbers_as_strings_and_errors_in_a_list() {
         assert_eq!((denied.status(), denied.code()), (status, None));
         assert!(denied.excerpt().is_some_and(|text| text.contains("ClientId is Invalid")));
         assert!(text.contains("ClientId is Invalid"), "{text}");
-        assert_eq!(Error::Denied(Box::new(denied)).is_retryable(), retryable, "{status}");
+        assert_eq!(Error::Denied(denied.into()).is_retryable(), retryable, "{status}");
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// The authorization server refused the token request (RFC 6749 section 5.2).
 ///
 /// `Display` says which setting to change. The parts are kept as they came, except for secrets of the request that the
@@ -347,15 +349,14 @@ impl fmt::Display for Excerpt<'_> {
 pub(crate) fn hidden<S: AsRef<str>>(text: &str, secrets: &[S]) -> String {
     let mut shown = text.to_owned();
     for secret in secrets.iter().map(AsRef::as_ref).filter(|secret| secret.len() >= WORD) {
-        let mut from = 0;
-        while let Some(at) = shown.as_bytes()[from..]
-            .windows(secret.len())
-            .position(|window| window.eq_ignore_ascii_case(secret.as_bytes()))
-        {
-            let at = from + at;
-            shown.replace_range(at..at + secret.len(), REDACTED);
-            from = at + REDACTED.len();
+        let folded = Zeroizing::new(shown.to_ascii_lowercase());
+        let (mut without, mut from) = (String::new(), 0);
+        for (at, found) in folded.match_indices(&*Zeroizing::new(secret.to_ascii_lowercase())) {
+            without.extend([&shown[from..at], REDACTED]);
+            from = at + found.len();
         }
+        without.push_str(&shown[from..]);
+        shown = without;
     }
     shown
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod network;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -43,20 +44,21 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 #[non_exhaustive]
 pub enum Error {
     /// A setting of the program is wrong or missing: the text names it. Also: the client secret could not be read.
-    Configuration(ConfigurationError),
+    Configuration(Arc<ConfigurationError>),
     /// The request goes to an origin that may not receive this token; nothing was sent.
-    OriginNotAllowed(OriginNotAllowed),
+    OriginNotAllowed(Arc<OriginNotAllowed>),
     /// The token request got no whole answer: network, name resolution, TLS, time.
-    Transport(TransportFailure),
+    Transport(Arc<TransportFailure>),
     /// The authorization server refused the token request (RFC 6749 section 5.2).
-    Denied(Box<Denied>),
+    Denied(Arc<Denied>),
     /// The answer was not an OAuth 2.0 token response (RFC 6749 section 5.1), or its token cannot be used.
-    Protocol(ProtocolError),
+    Protocol(Arc<ProtocolError>),
 }
 
 impl Error {
-    pub(crate) fn configuration(message: impl Into<String>) -> Self {
-        Self::Configuration(ConfigurationError { message: message.into(), cause: None })
+    #[cold]
+    pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Configuration(Arc::new(ConfigurationError { message: message.into(), cause: None }))
     }
 
     /// Whether the same call may succeed later without a change to the program: the server was busy, or nobody answered.
@@ -139,7 +141,7 @@ type Cause = Arc<dyn StdError + Send + Sync>;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConfigurationError {
-    pub(crate) message: String,
+    pub(crate) message: Cow<'static, str>,
     pub(crate) cause: Option<Cause>,
 }
 

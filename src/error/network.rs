@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Cause, Error};
 
@@ -180,12 +181,12 @@ impl TransportError {
     }
 
     pub(crate) fn into_error(self, endpoint: &str) -> Error {
-        Error::Transport(TransportFailure {
+        Error::Transport(Arc::new(TransportFailure {
             endpoint: endpoint.to_owned(),
             kind: self.kind,
             detail: self.kind.detail(),
             cause: Some(self.cause.into()),
-        })
+        }))
     }
 }
 

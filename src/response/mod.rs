@@ -1,15 +1,17 @@
 //! The answer of the token endpoint: a token (RFC 6749 section 5.1) or an error (section 5.2).
-//! Imports `error`, `moment`, `request`, `retry`, `token`; its own part is `object`.
+//! Imports `credentials`, `error`, `moment`, `request`, `retry`, `token`; its own part is `object`.
 
 mod object;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use serde::de::Deserialize as _;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::credentials::Authentication;
 use crate::error::{Denied, Error, Excerpt, ProtocolError, ProtocolErrorKind, hidden};
 use crate::moment::Moment;
 use crate::request::TokenRequest;
@@ -39,45 +41,51 @@ impl TokenRequest {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn decode<B: AsRef<[u8]>>(&self, response: &http::Response<B>, sent_at: Moment) -> Result<AccessToken, Error> {
-        self.decode_hiding(response, sent_at, &[])
+        self.decode_sent(response, sent_at, &Authentication::Nothing)
     }
 
-    /// The same; no error shows any of `secrets`, should the server have repeated them.
-    pub(crate) fn decode_hiding<B: AsRef<[u8]>>(
+    /// The same, for a request that was sent with this client authentication: no error shows a secret of it, should the
+    /// server have repeated it.
+    pub(crate) fn decode_sent<B: AsRef<[u8]>>(
         &self,
         response: &http::Response<B>,
         sent_at: Moment,
-        secrets: &[Zeroizing<String>],
+        authentication: &Authentication,
     ) -> Result<AccessToken, Error> {
-        let body = response.body().as_ref();
-        let object = Object::read(body, is_form(response));
-        if !response.status().is_success() {
+        let answer = Answer {
+            status: response.status(),
+            headers: response.headers(),
+            body: response.body().as_ref(),
+            sent_at,
+            authentication,
+        };
+        self.read(&answer)
+    }
+
+    fn read(&self, answer: &Answer<'_>) -> Result<AccessToken, Error> {
+        let object = Object::read(answer.body, answer.is_form());
+        if !answer.status.is_success() {
             let object = object.ok().filter(|object| object.repeated.is_none()).unwrap_or_default();
-            return Err(self.denied(response, object, excerpt(body, secrets), sent_at, secrets));
+            return Err(self.denied(answer, &object));
         }
         let wrong = |kind| {
-            Error::Protocol(ProtocolError {
+            Error::Protocol(Arc::new(ProtocolError {
                 endpoint: self.endpoint_host().to_owned(),
-                status: response.status().as_u16(),
+                status: answer.status.as_u16(),
                 kind,
-            })
+            }))
         };
         let object = object.map_err(|NotAnObject| wrong(ProtocolErrorKind::MalformedResponse))?;
         if let Some(name) = object.repeated {
             return Err(wrong(ProtocolErrorKind::DuplicateMember(name)));
         }
         if object.code().is_some() {
-            return Err(self.denied(response, object, None, sent_at, secrets));
+            return Err(self.denied(answer, &object));
         }
-        self.token(object, sent_at, secrets).map_err(wrong)
+        self.token(object, answer).map_err(wrong)
     }
 
-    fn token(
-        &self,
-        object: Object<'_>,
-        sent_at: Moment,
-        secrets: &[Zeroizing<String>],
-    ) -> Result<AccessToken, ProtocolErrorKind> {
+    fn token(&self, object: Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, ProtocolErrorKind> {
         let token = match present(object.access_token) {
             None => return Err(ProtocolErrorKind::MissingAccessToken),
             Some(Member::Text(token)) => token,
@@ -87,16 +95,21 @@ impl TokenRequest {
             None => {}
             Some(Member::Text(name)) if self.means_bearer(&name) => {}
             Some(Member::Text(name)) => {
-                let name = hidden(&hidden(&name, secrets), &[&token]);
-                return Err(ProtocolErrorKind::UnsupportedTokenType(name));
+                let name = hidden(&name, &self.secrets(answer.authentication));
+                return Err(ProtocolErrorKind::UnsupportedTokenType(hidden(&name, &[&token])));
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
         let expires_in = present(object.expires_in).map(|value| seconds(&value)).transpose()?;
-        // Bitbucket said `scopes` until May 2026.
-        let scope = present(object.scope).or_else(|| Member::deserialize(object.more.get("scopes")?).ok());
-        let scope = scope.and_then(|value| scope_list(&value));
-        AccessToken::new(&token, expires_in, scope, object.more, sent_at).ok_or(ProtocolErrorKind::InvalidAccessToken)
+        let scope = match present(object.scope) {
+            Some(Member::Text(text)) => Some(spaced(&text)),
+            Some(Member::Other(value)) => scope_list(&value),
+            Some(_) => None,
+            // Bitbucket said `scopes` until May 2026.
+            None => object.more.get("scopes").and_then(scope_list),
+        };
+        AccessToken::new(&token, expires_in, scope, object.more, answer.sent_at)
+            .ok_or(ProtocolErrorKind::InvalidAccessToken)
     }
 
     /// RFC 6749 section 7.1: a type that is not understood must not be used. Compared without case (section 5.1).
@@ -105,33 +118,45 @@ impl TokenRequest {
             || self.token_type_aliases().iter().any(|alias| alias.eq_ignore_ascii_case(token_type))
     }
 
-    fn denied<B>(
-        &self,
-        response: &http::Response<B>,
-        object: Object<'_>,
-        excerpt: Option<String>,
-        sent_at: Moment,
-        secrets: &[Zeroizing<String>],
-    ) -> Error {
-        let status = response.status();
-        let code = object.code().map(str::to_owned);
-        let retryable = matches!(status.as_u16(), 408 | 429 | 500..=599)
-            || matches!(code.as_deref(), Some("server_error" | "temporarily_unavailable"));
-        let show = |text: String| hidden(&text, secrets);
-        Error::Denied(Box::new(Denied {
+    fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
+        let secrets = self.secrets(answer.authentication);
+        let show = |text: &str| hidden(text, &secrets);
+        let (status, code) = (answer.status.as_u16(), object.code());
+        let retryable =
+            matches!(status, 408 | 429 | 500..=599) || matches!(code, Some("server_error" | "temporarily_unavailable"));
+        let excerpt = if code.is_none() { excerpt(answer.body, &secrets) } else { None };
+        Error::Denied(Arc::new(Denied {
             endpoint: self.endpoint_host().to_owned(),
-            status: status.as_u16(),
-            excerpt: excerpt.filter(|_| code.is_none()),
+            status,
             code: code.map(show),
             description: object.text("error_description").map(show),
             uri: object.text("error_uri").map(show),
-            retry_after: response
-                .headers()
+            retry_after: answer
+                .headers
                 .get(RETRY_AFTER)
-                .and_then(|value| retry_after(value.as_bytes(), sent_at.wall)),
+                .and_then(|value| retry_after(value.as_bytes(), answer.sent_at.wall)),
             retryable,
-            encoded: false,
+            excerpt,
+            encoded: matches!(answer.authentication, Authentication::Basic { encoded: true, .. }),
         }))
+    }
+}
+
+/// What a token endpoint answered, and what it was asked with.
+struct Answer<'a> {
+    status: StatusCode,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    sent_at: Moment,
+    authentication: &'a Authentication,
+}
+
+impl Answer<'_> {
+    fn is_form(&self) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|value| {
+            let name = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        })
     }
 }
 
@@ -140,20 +165,13 @@ fn excerpt(body: &[u8], secrets: &[Zeroizing<String>]) -> Option<String> {
     let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
     let (read, more) = body.split_at(body.len().min(Excerpt::LONGEST + 1 + longest));
     let beginning = String::from_utf8_lossy(read);
-    if body.is_empty() || beginning.contains("_token") {
+    if body.is_empty() || read.windows(6).any(|word| word == b"_token") {
         return None;
     }
     let mut shown = hidden(&beginning, secrets).into_bytes();
     // What was cut may have been a secret that is no longer known by its beginning.
     shown.truncate(if more.is_empty() { shown.len() } else { shown.len().saturating_sub(longest) });
     Some(Excerpt(&shown).to_string())
-}
-
-fn is_form<B>(response: &http::Response<B>) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|value| {
-        let name = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-    })
 }
 
 /// RFC 6749 section A.14, and what real servers make of it: a string, a fraction, a negative number.
@@ -183,24 +201,28 @@ fn whole_seconds(text: &str) -> Option<u64> {
     Some(if below_one { 0 } else { whole.parse().unwrap_or(u64::MAX) })
 }
 
-/// RFC 6749 section 3.3, a single space between two values; some servers send an array. A comma is a legal character of
-/// a value.
-fn scope_list(value: &Member<'_>) -> Option<String> {
+/// RFC 6749 section 3.3; some servers send an array. A comma is a legal character of a value.
+fn scope_list(value: &Value) -> Option<String> {
     match value {
-        Member::Text(text) => Some(spaced(text.split(' '), text.len())),
-        Member::Other(value) => value.as_array().map(|values| spaced(values.iter().filter_map(Value::as_str), 0)),
+        Value::String(text) => Some(spaced(text)),
+        Value::Array(values) => {
+            let mut list = String::new();
+            for value in values.iter().filter_map(Value::as_str) {
+                list.extend([value, " "]);
+            }
+            Some(spaced(&list))
+        }
         _ => None,
     }
 }
 
-fn spaced<'a>(words: impl Iterator<Item = &'a str>, length: usize) -> String {
-    let mut spaced = String::with_capacity(length);
-    for word in words.filter(|word| !word.is_empty()) {
-        if !spaced.is_empty() {
-            spaced.push(' ');
-        }
-        spaced.push_str(word);
+/// The same with a single space between two values.
+fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len());
+    for part in text.split_inclusive(' ').filter(|part| *part != " ") {
+        spaced.push_str(part);
     }
+    spaced.truncate(spaced.trim_end_matches(' ').len());
     spaced
 }
 

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_core::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde_core::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 pub(super) struct NotAnObject;
 
 /// More values than this are no token response.
 const MOST_VALUES: usize = 8192;
+
+/// Not for this grant (RFC 6749 section 4.4.3): never kept.
+const REFRESH_TOKEN: &str = "refresh_token";
 
 /// The members of an answer. Those that decide about the token may be there once: two different readings of them are an
 /// attack surface.
@@ -48,17 +51,27 @@ impl<'a> Object<'a> {
         if body.len() > MOST_VALUES && values() > MOST_VALUES {
             return Err(NotAnObject);
         }
-        let mut object = Self::default();
-        let mut json = serde_json::Deserializer::from_slice(body);
-        if json.deserialize_map(&mut object).and_then(|()| json.end()).is_ok() {
-            return Ok(object);
+        // What begins so is an object or no JSON at all.
+        if body.trim_ascii_start().starts_with(b"{") {
+            let mut object = Self::default();
+            let mut json = serde_json::Deserializer::from_slice(body);
+            if json.deserialize_any(Reader(Some(&mut object))).and_then(|_| json.end()).is_ok() {
+                return Ok(object);
+            }
         }
         if !is_form || body.is_empty() {
             return Err(NotAnObject);
         }
         let mut object = Self::default();
-        let form = MapDeserializer::<_, serde::de::value::Error>::new(form_urlencoded::parse(body));
-        form.deserialize_map(&mut object).map_err(|_| NotAnObject)?;
+        for (name, value) in form_urlencoded::parse(body) {
+            if let Some((name, place)) = object.place(&name) {
+                if place.replace(Member::Text(value)).is_some() {
+                    object.repeated = Some(name);
+                }
+            } else if name != REFRESH_TOKEN {
+                object.more.insert(name.into_owned(), value.into());
+            }
+        }
         Ok(object)
     }
 
@@ -74,8 +87,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.more.get(name).and_then(Value::as_str).map(str::to_owned)
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.more.get(name).and_then(Value::as_str)
     }
 
     /// `error`, if it is one: at Bitbucket it is an object, and `error = 1*NQSCHAR`.
@@ -87,78 +100,70 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Object<'de> {
-    type Value = ();
+/// Reads any value; the members of the outermost one go into the object.
+struct Reader<'o, 'de>(Option<&'o mut Object<'de>>);
+
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
+    type Value = Member<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+        f.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Member::Text(name)) = map.next_key()? {
-            if let Some((name, place)) = self.place(&name) {
-                if place.replace(map.next_value()?).is_some() {
-                    self.repeated = Some(name);
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {
+        Ok(Member::Number(number as f64))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
+        Ok(Member::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Member<'de>, E> {
+        Ok(Member::Number(number))
+    }
+
+    fn visit_unit<E>(self) -> Result<Member<'de>, E> {
+        Ok(Member::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Member<'de>, E> {
+        Ok(Member::Other(Box::new(value.into())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Member<'de>, A::Error> {
+        Ok(Member::Other(Box::deserialize(SeqAccessDeserializer::new(values))?))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Member<'de>, A::Error> {
+        let Some(object) = self.0 else {
+            return Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?));
+        };
+        while let Some(Member::Text(name)) = members.next_key()? {
+            if let Some((name, place)) = object.place(&name) {
+                if place.replace(members.next_value()?).is_some() {
+                    object.repeated = Some(name);
                 }
-            } else if name == "refresh_token" {
-                // RFC 6749 section 4.4.3: not for this grant. Read all the same, since what is ignored may be no UTF-8.
-                map.next_value::<Value>()?;
+            } else if name == REFRESH_TOKEN {
+                // Read all the same, since what is ignored may be no UTF-8.
+                members.next_value::<Value>()?;
             } else {
-                self.more.insert(name.into_owned(), map.next_value()?);
+                object.more.insert(name.into_owned(), members.next_value()?);
             }
         }
-        Ok(())
+        Ok(Member::Null)
     }
 }
 
 impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Member<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
-                Ok(Member::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
-                Ok(Member::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {
-                Ok(Member::Number(number as f64))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Member<'de>, E> {
-                Ok(Member::Number(number as f64))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Member<'de>, E> {
-                Ok(Member::Number(number))
-            }
-
-            fn visit_unit<E>(self) -> Result<Member<'de>, E> {
-                Ok(Member::Null)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Member<'de>, E> {
-                Ok(Member::Other(Box::new(value.into())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Member<'de>, A::Error> {
-                Ok(Member::Other(Box::deserialize(SeqAccessDeserializer::new(values))?))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Member<'de>, A::Error> {
-                Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?))
-            }
-        }
-
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(Reader(None))
     }
 }

@@ -1,10 +1,10 @@
 //! Getting a token: from the slot, by fetching it, or by waiting for whoever does.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroize as _;
 
-use crate::credentials::Authentication;
 use crate::error::{Error, TransportError, TransportErrorKind, TransportFailure};
 use crate::event::{EventKind, Reason};
 use crate::moment::Moment;
@@ -182,19 +182,13 @@ impl TokenSource {
                     Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
                         .into_error(self.0.request.endpoint_host()))
                 } else {
-                    self.0.request.decode_hiding(&response, sent_at, &self.0.request.secrets(&authentication))
+                    self.0.request.decode_sent(&response, sent_at, &authentication)
                 };
                 response.body_mut().zeroize();
                 result
             }
             Err(error) => Err(error.into_error(self.0.request.endpoint_host())),
         };
-        let result = result.map_err(|mut error| {
-            if let Error::Denied(denied) = &mut error {
-                denied.encoded = matches!(authentication, Authentication::Basic { encoded: true, .. });
-            }
-            error
-        });
         let duration = self.0.clock.now().since(&sent_at);
         self.tell(EventKind::Answered { duration, status, error: result.as_ref().err() });
         result
@@ -203,12 +197,12 @@ impl TokenSource {
 
 impl Inner {
     fn out_of_time(&self, detail: &'static str) -> Error {
-        Error::Transport(TransportFailure {
+        Error::Transport(Arc::new(TransportFailure {
             endpoint: self.request.endpoint_host().to_owned(),
             kind: TransportErrorKind::Timeout,
             detail,
             cause: None,
-        })
+        }))
     }
 }
 

@@ -232,7 +232,7 @@ impl TokenSource {
 
     fn token_for(&self, uri: &http::Uri, budget: Duration) -> Result<AccessToken, Error> {
         if !self.allows(uri) {
-            return Err(Error::OriginNotAllowed(OriginNotAllowed { origin: audience::display(uri) }));
+            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin: audience::display(uri) })));
         }
         self.token_within(budget)
     }
