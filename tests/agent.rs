@@ -374,6 +374,25 @@ fn two_sources_on_one_agent_each_serve_their_own_origin() {
     assert_eq!((one.tokens(), two.tokens()), (vec!["A1".into(), "A2".into()], vec!["B1".into(), "B2".into()]));
 }
 
+#[test]
+fn a_401_of_the_second_sources_api_is_not_told_as_one_without_a_token() {
+    for status_as_error in [true, false] {
+        let (one, two) = (Server::replies([reply(200)]), Server::new(|_| invalid_token()));
+        let (for_one, for_two) = (source(&tokens(&["A1"]), &one), source(&tokens(&["B1", "B2"]), &two));
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(status_as_error)
+            .middleware(for_one.middleware())
+            .middleware(for_two.middleware())
+            .build()
+            .into();
+        assert_eq!(status(&get(&agent, &two.url("/"))), 401);
+        assert_eq!(two.tokens(), ["B1", "B2"]);
+        assert_eq!((for_one.inspect().bare.len(), for_two.inspect().bare.len()), (0, 0));
+        assert_eq!(status(&get(&agent, &two.url_by_name("/"))), 401);
+        assert_eq!((for_one.inspect().bare.len(), for_two.inspect().bare.len()), (1, 1));
+    }
+}
+
 // Framing, and bodies that are too large to keep.
 
 fn large(length: usize) -> Vec<u8> {
@@ -941,6 +960,24 @@ fn d23_a_401_after_a_redirect_is_no_refusal() {
             let seen = if to_itself { vec!["T1", "-", "T1"] } else { vec!["T1", "T1"] };
             assert_eq!((api.tokens(), script.requests().len()), (seen.into_iter().map(str::to_owned).collect(), 1));
         }
+    }
+}
+
+/// Seen by the URL that answered: a redirect that leads back to where it began looks like none. It costs one renewal.
+#[test]
+fn d23_a_redirect_back_to_the_same_url_counts_as_a_refusal() {
+    for (agent_mode, mode) in MODES {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let api = Server::new(move |_| match count.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => redirect(302, String::from("/")),
+            _ => invalid_token(),
+        });
+        let script = tokens(&["T1", "T2"]);
+        let agent = agent(&source(&script, &api), agent_mode);
+        let outcome = with(agent.get(api.url("/")), mode).call();
+        assert_eq!((status(&outcome), outcome.is_err()), (401, mode.unwrap_or(agent_mode)));
+        assert_eq!((api.tokens(), script.requests().len()), (["T1", "-", "T2", "-"].map(str::to_owned).into(), 2));
     }
 }
 

@@ -42,6 +42,22 @@ fn text(credentials: Credentials, script: &Script) -> String {
     text
 }
 
+/// A `main` that returns the error prints it by `Debug`: the same words, and the cause, which is nowhere else then.
+#[test]
+fn what_main_prints_says_what_to_do() {
+    let script = Script::new();
+    script.json(401, r#"{"error":"invalid_client"}"#);
+    let refusal = TokenSource::builder(credentials(), request(), script).build().expect("a source").token();
+    let refusal = refusal.expect_err("an error");
+    assert_eq!(format!("{refusal:?}"), refusal.to_string());
+
+    let script = Script::new();
+    script.fail(TransportError::new(TransportErrorKind::Other, "the cause"));
+    let failure = TokenSource::builder(credentials(), request(), script).build().expect("a source").token();
+    let failure = failure.expect_err("an error");
+    assert_eq!(format!("{failure:?}"), format!("{failure}; caused by: the cause"));
+}
+
 #[test]
 fn mistake_1_a_wrong_secret() {
     assert_eq!(

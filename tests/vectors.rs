@@ -261,6 +261,14 @@ fn a_token_response_has_at_most_8192_values() {
     assert!(decode(8192 - 3).is_ok());
     let error = decode(8192 - 2).expect_err("an error");
     assert!(matches!(&error, Error::Protocol(error) if *error.kind() == ProtocolErrorKind::MalformedResponse));
+
+    let form = |members: usize| {
+        let (name, value) = ("content-type", "application/x-www-form-urlencoded");
+        let body = format!("access_token=t{}", "&a=0".repeat(members - 1));
+        request().decode(&http::Response::builder().header(name, value).body(body).expect("a response"), sent_at())
+    };
+    assert!(form(8193).is_ok());
+    assert!(form(8194).is_err());
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 /// it, if there is one, is in `source()`. No text holds a secret, a token or the body of a successful answer, and what a
 /// server wrote is escaped before it is printed.
 ///
-/// Every error is `Clone`, because all callers that waited for one token request share its failure.
+/// `Debug` is the same text with the causes behind it, because that is what a `main` prints that returns the error. Every
+/// error is `Clone`, because all callers that waited for one token request share its failure.
 ///
 /// # Examples
 ///
@@ -40,7 +41,7 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 /// let error = TokenRequest::new("http://auth.example.com/token").unwrap_err();
 /// assert!(what_to_do(&error).starts_with("mend the program: token endpoint: plain http"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting of the program is wrong or missing: the text names it. Also: the client secret could not be read.
@@ -111,6 +112,18 @@ impl fmt::Display for Error {
             Self::Denied(denied) => denied.fmt(f),
             Self::Protocol(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "; caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -47,7 +47,8 @@ impl<'a> Object<'a> {
     pub(super) fn read(body: &'a [u8], is_form: bool) -> Result<Self, NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
-        let values = || body.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
+        let values =
+            || body.iter().filter(|&&byte| matches!(byte, b'{' | b'[' | b',') || (is_form && byte == b'&')).count();
         if body.len() > MOST_VALUES && values() > MOST_VALUES {
             return Err(NotAnObject);
         }

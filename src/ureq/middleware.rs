@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::ureq::config::RedirectAuthHeaders;
@@ -81,7 +82,7 @@ impl fmt::Debug for Middleware {
 }
 
 impl ::ureq::middleware::Middleware for Middleware {
-    fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
+    fn handle(&self, mut request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
         if request.headers().contains_key(AUTHORIZATION) || request.extensions().get::<IsTokenRequest>().is_some() {
             return next.handle(request);
         }
@@ -89,17 +90,25 @@ impl ::ureq::middleware::Middleware for Middleware {
             return self.0.handle(request, next);
         }
         let uri = request.uri().clone();
+        let authorized = request.extensions_mut().get_or_insert_default::<Authorized>().clone();
         let result = next.handle(request);
-        if status(&result) == Some(StatusCode::UNAUTHORIZED.as_u16()) {
+        if status(&result) == Some(StatusCode::UNAUTHORIZED.as_u16()) && !authorized.0.load(Ordering::Relaxed) {
             self.0.source.went_bare(&uri);
         }
         result
     }
 }
 
+/// Whether a token was put on a request by the middleware of another source, after one that may not do so.
+#[derive(Clone, Default)]
+struct Authorized(Arc<AtomicBool>);
+
 impl Inner {
     fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
+        if let Some(authorized) = parts.extensions.get::<Authorized>() {
+            authorized.0.store(true, Ordering::Relaxed);
+        }
         let mut call = Call::new(self, &parts);
         let token = match self.source.ready() {
             Some(token) => token,
