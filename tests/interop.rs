@@ -10,9 +10,12 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client_credentials::{BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource};
+use client_credentials::{
+    BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport,
+};
 use serde_json::{Value, json};
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 const ITEMS: &str = "https://api.example/items";
 const READ_ONLY: &str = "https://api.example/read-only";
@@ -187,6 +190,34 @@ fn further_members_of_the_answer_are_readable() {
     assert_eq!(token.member("issuer").and_then(Value::as_str), Some(server().issuer.as_str()));
 }
 
+#[test]
+fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_sent_again() {
+    let trusting = || Agent::config_builder().tls_config(server().tls.trust());
+    let transport = UreqTransport::with_agent(trusting().build().into());
+    let source = TokenSource::builder(credentials("tls"), server().tls.request(), transport).build();
+    let source = source.expect("a good source");
+    let agent: Agent = trusting().middleware(source.middleware()).build().into();
+    let post = || read(agent.post(server().tls.api("/items?tls")).send("over TLS").expect("an answer of the API"));
+
+    let before = post();
+    revoke(&source, "tls");
+    let after = post();
+    assert_ne!(text(&after, "token_sha256"), text(&before, "token_sha256"));
+    assert_eq!((&after["body_length"], text(&after, "client_id")), (&json!(8), "tls"));
+    assert_eq!(token_requests("tls"), 2);
+    assert_eq!(answers("POST /items?tls"), json!({ "200": 2, "401": 1 }));
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_is_refused_before_the_secret_is_sent() {
+    let source = TokenSource::new(credentials("tls-unknown"), server().tls.request()).expect("a good source");
+    let error = source.agent().get(server().tls.api("/items?tls-unknown")).call().expect_err("nobody is trusted");
+    let Some(Error::Transport(failure)) = Error::from_ureq(&error) else { panic!("{error}") };
+    assert_eq!(failure.kind(), TransportErrorKind::Tls, "{failure}");
+    assert!(failure.to_string().contains("private CA"), "{failure}");
+    assert_eq!((source.inspect().fetches, token_requests("tls-unknown")), (1, 0));
+}
+
 fn credentials(id: &str) -> Credentials {
     Credentials::new(id, secret(id))
 }
@@ -259,10 +290,35 @@ struct Server {
     token_endpoint: String,
     revocation_endpoint: String,
     api: String,
+    tls: Tls,
     clients: Vec<(String, String)>,
     /// Holds the server's standard input open. Nobody drops a static: when this process ends, in whatever way, the
     /// system closes the pipe, and that ends the server.
     _process: Child,
+}
+
+/// The same token endpoint and API over TLS.
+struct Tls {
+    /// The certificate of the authority, which nobody else trusts (PEM).
+    authority: String,
+    token_endpoint: String,
+    api: String,
+}
+
+impl Tls {
+    fn trust(&self) -> TlsConfig {
+        let authority = Certificate::from_pem(self.authority.as_bytes()).expect("a certificate");
+        TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build()
+    }
+
+    fn request(&self) -> TokenRequest {
+        let request = TokenRequest::new(&self.token_endpoint).expect("a good token endpoint");
+        request.resource(ITEMS).expect("a good resource").allow_origin(&self.api).expect("a good origin")
+    }
+
+    fn api(&self, path: &str) -> String {
+        format!("{}{path}", self.api)
+    }
 }
 
 fn server() -> &'static Server {
@@ -300,6 +356,11 @@ impl Server {
             token_endpoint: member("token_endpoint"),
             revocation_endpoint: member("revocation_endpoint"),
             api: member("api"),
+            tls: Tls {
+                authority: text(&ready["tls"], "authority").to_owned(),
+                token_endpoint: text(&ready["tls"], "token_endpoint").to_owned(),
+                api: text(&ready["tls"], "api").to_owned(),
+            },
             clients: clients.map(|client| (text(client, "id").to_owned(), text(client, "secret").to_owned())).collect(),
             _process: process,
         }

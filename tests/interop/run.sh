@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the authorization server and runs the interop tests against it. Needs
-# npm. The tests start the server, and it ends with them.
+# npm and openssl. The tests start the server, and it ends with them.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$here"

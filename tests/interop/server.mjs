@@ -2,9 +2,14 @@
 // interop tests. When ready it prints one line of JSON (see the end), and it runs
 // until SIGTERM or until its standard input ends, so not with `</dev/null`.
 
+import { execFileSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { Provider, errors } from 'oidc-provider';
 
@@ -46,6 +51,8 @@ const CLIENTS = [
   basic('revoked-get', 'revoked-get-secret'),
   basic('revoked-post', 'revoked-post-secret'),
   basic('wrong-secret', 'wrong-secret-secret'),
+  basic('tls', 'tls-secret'),
+  basic('tls-unknown', 'tls-unknown-secret'),
   basic('id:with:colons', 'se:cr:et'),
   basic('id with space', ' secret with space '),
   // Decoding one time too many turns `%41` into `A`.
@@ -214,8 +221,8 @@ async function answer(request, body, introspectionEndpoint) {
   return [200, answered];
 }
 
-function createApi(introspectionEndpoint) {
-  return createServer(async (request, response) => {
+function apiOf(introspectionEndpoint) {
+  return async (request, response) => {
     let status;
     let json;
     let headers;
@@ -234,13 +241,31 @@ function createApi(introspectionEndpoint) {
     }
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify(json));
-  });
+  };
 }
 
-async function listen(server) {
+// A certificate of this machine by an authority that nobody knows, both made anew at each start.
+function makeCertificate() {
+  const folder = mkdtempSync(join(tmpdir(), 'interop-'));
+  const openssl = (...words) => execFileSync('openssl', words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  const read = (name) => readFileSync(join(folder, name), 'utf8');
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  try {
+    openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=interop authority');
+    openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=interop server');
+    writeFileSync(join(folder, 'extensions'), `subjectAltName=IP:${HOST}\n`);
+    openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-set_serial', '1',
+      '-extfile', 'extensions', '-out', 'server.pem');
+    return { authority: read('ca.pem'), key: read('server.key'), cert: read('server.pem') };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function listen(server, scheme = 'http') {
   server.listen(0, HOST);
   await once(server, 'listening');
-  return `http://${HOST}:${server.address().port}`;
+  return `${scheme}://${HOST}:${server.address().port}`;
 }
 
 // A closed standard input means that the test process is gone, however it ended.
@@ -250,13 +275,23 @@ process.on('SIGTERM', () => process.exit(0));
 // The issuer holds the port, so the server listens before the provider exists.
 const authorizationServer = createServer();
 const issuer = await listen(authorizationServer);
-authorizationServer.on('request', createProvider(issuer).callback());
+const provider = createProvider(issuer).callback();
+authorizationServer.on('request', provider);
 
 const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
 const { token_endpoint, revocation_endpoint, introspection_endpoint } = metadata;
-const api = await listen(createApi(introspection_endpoint));
+const api = await listen(createServer(apiOf(introspection_endpoint)));
+
+// The same once more, over TLS.
+const { authority, ...certificate } = makeCertificate();
+const tlsIssuer = await listen(createTlsServer(certificate, provider), 'https');
+const tls = {
+  authority,
+  token_endpoint: token_endpoint.replace(issuer, tlsIssuer),
+  api: await listen(createTlsServer(certificate, apiOf(introspection_endpoint)), 'https'),
+};
 
 const ready = {
-  issuer, token_endpoint, revocation_endpoint, api, pid: process.pid, clients: CLIENTS, resources: RESOURCES,
+  issuer, token_endpoint, revocation_endpoint, api, tls, pid: process.pid, clients: CLIENTS, resources: RESOURCES,
 };
 process.stdout.write(`${JSON.stringify(ready)}\n`);
