@@ -212,7 +212,7 @@ impl Credentials {
         }
     }
 
-    /// The same for a cache key: no provider is asked, and what the request does not show is compared by instance.
+    /// The same before a token is needed: no provider is asked, and what the request does not show is compared by instance.
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(provider), sent } => {

@@ -963,21 +963,68 @@ fn d23_a_401_after_a_redirect_is_no_refusal() {
     }
 }
 
-/// Seen by the URL that answered: a redirect that leads back to where it began looks like none. It costs one renewal.
+/// Here a second attempt would not only be useless: the POST was applied.
 #[test]
-fn d23_a_redirect_back_to_the_same_url_counts_as_a_refusal() {
+fn d23_a_401_after_a_redirect_to_the_very_same_url_is_no_refusal() {
     for (agent_mode, mode) in MODES {
-        let begun = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&begun);
-        let api = Server::new(move |_| match count.fetch_add(1, Ordering::Relaxed) % 2 {
-            0 => redirect(302, String::from("/")),
+        let api = Server::new(|request| match request.method() {
+            "POST" => redirect(303, String::from("/items")),
             _ => invalid_token(),
         });
         let script = tokens(&["T1", "T2"]);
-        let agent = agent(&source(&script, &api), agent_mode);
-        let outcome = with(agent.get(api.url("/")), mode).call();
-        assert_eq!((status(&outcome), outcome.is_err()), (401, mode.unwrap_or(agent_mode)));
-        assert_eq!((api.tokens(), script.requests().len()), (["T1", "-", "T2", "-"].map(str::to_owned).into(), 2));
+        let source = source(&script, &api);
+        for agent in [agent(&source, agent_mode), source.agent()] {
+            let outcome = with(agent.post(api.url("/items")), mode).send("one more");
+            assert_eq!(status(&outcome), 401);
+        }
+        let seen = ["T1", "-", "T1", "-"].map(str::to_owned);
+        assert_eq!((api.tokens(), script.requests().len()), (seen.into(), 1));
+    }
+}
+
+/// A cache, a mock: what it answers did not come through ureq.
+#[test]
+fn a_401_that_a_later_middleware_makes_up_is_a_refusal_like_any_other() {
+    let (script, api) = (tokens(&["T1", "T2"]), Server::replies([reply(200)]));
+    let refusing = |_: Request<SendBody>, _: MiddlewareNext| {
+        Response::builder().status(401).body(Body::builder().data("made up")).map_err(ureq::Error::from)
+    };
+    let source = source(&script, &api);
+    let agent: Agent = Agent::config_builder().middleware(source.middleware()).middleware(refusing).build().into();
+    assert_eq!(status(&get(&agent, &api.url("/"))), 200);
+    assert_eq!((api.tokens(), script.requests().len()), (vec!["T2".to_owned()], 2));
+}
+
+#[test]
+fn a_later_middleware_may_send_the_request_elsewhere_at_the_api() {
+    let (script, api) = (tokens(&["T1", "T2"]), Server::wants("T2"));
+    let versioned = |mut request: Request<SendBody>, next: MiddlewareNext| {
+        let uri = format!("{}?version=2", request.uri());
+        *request.uri_mut() = uri.parse().expect("a URL");
+        next.handle(request)
+    };
+    let source = source(&script, &api);
+    let agent: Agent = Agent::config_builder().middleware(source.middleware()).middleware(versioned).build().into();
+    assert_eq!(text(get(&agent, &api.url("/items"))), "fine");
+    assert_eq!((api.tokens(), script.requests().len()), (["T1", "T2"].map(str::to_owned).into(), 2));
+}
+
+/// The two ways through the source's own agent: its own configuration, and one of the call's own.
+#[test]
+fn the_sources_own_agent_sends_again_what_has_a_body_or_a_configuration_of_its_own() {
+    let send: [fn(&Agent, &str) -> Outcome; 4] = [
+        |agent, url| agent.post(url).send("body"),
+        |agent, url| agent.post(url).config().timeout_global(Some(Duration::from_secs(20))).build().send("body"),
+        |agent, url| agent.run(Request::post(url).body("body").expect("a request")),
+        |agent, url| agent.get(url).force_send_body().send("body"),
+    ];
+    for send in send {
+        let (script, api) = (tokens(&["T1", "T2"]), Server::wants("T2"));
+        assert_eq!(text(send(&source(&script, &api).agent(), &api.url("/"))), "fine");
+        let received = api.requests();
+        assert_eq!(received.iter().map(Received::text).collect::<Vec<_>>(), ["body", "body"]);
+        assert!(received.iter().all(|request| request.framing() == Framing::Length(4)), "{received:?}");
+        assert_eq!(api.tokens(), ["T1", "T2"]);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The eleven mistakes people make most, and what they are told, word for word: each text names the setting to change.
 //! A change of one of these texts is a change for everybody who reads it: change it here first.
 
+use std::io;
+
 use client_credentials::test_util::Script;
 use client_credentials::{
     BasicEncoding, Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind,
@@ -52,10 +54,11 @@ fn what_main_prints_says_what_to_do() {
     assert_eq!(format!("{refusal:?}"), refusal.to_string());
 
     let script = Script::new();
-    script.fail(TransportError::new(TransportErrorKind::Other, "the cause"));
+    let page = io::Error::other("a page:\n\u{1b}[2J");
+    script.fail(TransportError::new(TransportErrorKind::Other, io::Error::other(page)));
     let failure = TokenSource::builder(credentials(), request(), script).build().expect("a source").token();
     let failure = failure.expect_err("an error");
-    assert_eq!(format!("{failure:?}"), format!("{failure}; caused by: the cause"));
+    assert_eq!(format!("{failure:?}"), format!(r"{failure}; caused by: a page:\n\x1b[2J"));
 }
 
 #[test]
@@ -294,6 +297,20 @@ mod over_the_network {
         );
     }
 
+    /// What README.md shows, for a server of another name.
+    #[test]
+    fn the_first_program_prints_what_to_mend() {
+        let server = TokenServer::start().expect("a server");
+        server.next(Behaviour::json(401, r#"{"error":"invalid_client"}"#));
+        let request = TokenRequest::new(&server.url()).expect("a request").audience("https://api.example.com");
+        let agent = TokenSource::new(credentials(), request).expect("a source").agent();
+        let error: Box<dyn std::error::Error> =
+            agent.get("https://api.example.com/v1/items").call().expect_err("an error").into();
+        let shown = include_str!("../README.md").split_once("```text\nError: ").expect("the text").1;
+        let shown = shown.split_once("\n```").expect("its end").0.replace('\n', " ");
+        assert_eq!(format!("{error:?}"), shown.replace("auth.example.com", &server.address().to_string()));
+    }
+
     #[test]
     fn mistake_10_nobody_listens() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -387,6 +404,17 @@ fn mistake_10_no_proxy_and_silence() {
         told_without_answer(TransportErrorKind::Timeout),
         "token request to auth.example.com: no answer in the time allowed; check the network and, if you need one, \
          the proxy (UreqTransport::with_agent), or allow more time (TokenSourceBuilder::timeout)"
+    );
+}
+
+/// Entra's answer, as far as it matters: where more is to be read stands last.
+#[test]
+fn a_page_that_the_server_names_is_told() {
+    assert_eq!(
+        told(401, r#"{"error":"invalid_client","error_uri":"https://login.example.com/error?code=7000215\n"}"#),
+        "token request to auth.example.com: denied with status 401, invalid_client; check the client id and secret, and \
+         how they are sent (Credentials::basic_encoding, Credentials::in_body); see \
+         https://login.example.com/error?code=7000215\\n"
     );
 }
 

@@ -247,6 +247,7 @@ fn a_scope_may_come_as_an_array_and_what_is_no_scope_is_none() {
         request().decode(&http::Response::new(body), sent_at()).expect("a token").scope().map(str::to_owned)
     };
     assert_eq!(scope(r#"["a","b c",1]"#), Some("a b c".to_owned()));
+    assert_eq!(scope(r#"["a  b"," "]"#), Some("a b".to_owned()));
     assert_eq!(scope(r#"" a  b ""#), Some("a b".to_owned()));
     assert_eq!(scope("7"), None);
 }

@@ -189,6 +189,9 @@ impl fmt::Display for Denied {
         if let Some(remedy) = self.remedy() {
             write!(f, "; {remedy}")?;
         }
+        if let Some(uri) = &self.uri {
+            write!(f, "; see {}", Excerpt(uri.as_bytes()))?;
+        }
         Ok(())
     }
 }

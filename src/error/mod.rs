@@ -120,7 +120,7 @@ impl fmt::Debug for Error {
         fmt::Display::fmt(self, f)?;
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, "; caused by: {error}")?;
+            write!(f, "; caused by: {}", Excerpt(error.to_string().as_bytes()))?;
             cause = error.source();
         }
         Ok(())

@@ -37,7 +37,7 @@ impl TokenRequest {
         self.check_one_method(authentication)?;
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let scope = self.scopes();
+        let scope = self.scopes.join(" ");
         let mut pairs = self.pairs(&scope);
         match authentication {
             Authentication::Basic { header, .. } => drop(headers.insert(AUTHORIZATION, header.clone())),
@@ -73,11 +73,8 @@ impl TokenRequest {
             Authentication::Body { secret, .. } => raw.push(secret.secret()),
             Authentication::ClientId(_) | Authentication::Nothing => {}
         }
-        raw.extend(
-            self.headers
-                .get(AUTHORIZATION)
-                .and_then(|value| value.to_str().ok()?.split_once(' ').map(|(_, rest)| rest)),
-        );
+        let header = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        raw.extend(header.into_iter().flat_map(|value| value.split(' ')));
         raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
         let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(4 * raw.len());
         for text in raw {
@@ -88,16 +85,6 @@ impl TokenRequest {
             secrets.extend(forms.into_iter().map(Zeroizing::new));
         }
         secrets
-    }
-
-    /// RFC 6749 section 3.3.
-    fn scopes(&self) -> String {
-        let mut scopes = String::new();
-        for scope in &self.scopes {
-            let gap = if scopes.is_empty() { "" } else { " " };
-            scopes.extend([gap, scope]);
-        }
-        scopes
     }
 
     /// An empty `scope` is left out (RFC 6749 section 3.2).
@@ -134,26 +121,15 @@ fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
 }
 
-/// One object of strings; a name that comes again makes its value an array.
+/// One object of strings; a name that comes again at once makes its value an array.
 fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut json = String::new();
-    for (at, (name, _)) in pairs.iter().enumerate() {
-        let is_same = |pair: &&(&str, &str)| pair.0 == *name;
-        if pairs[..at].iter().any(|pair| is_same(&pair)) {
-            continue;
-        }
-        let is_array = pairs[at + 1..].iter().any(|pair| is_same(&pair));
-        json.push(if at == 0 { '{' } else { ',' });
-        json.push_str(&quoted(name));
-        let mut gap = if is_array { ":[" } else { ":" };
-        for (_, value) in pairs.iter().filter(is_same) {
-            json.extend([gap, &quoted(value)]);
-            gap = ",";
-        }
-        json.push_str(if is_array { "]" } else { "" });
-    }
-    json.push('}');
-    json.into_bytes()
+    let member = |same: &[(&str, &str)]| {
+        let values: Vec<String> = same.iter().map(|(_, value)| quoted(value)).collect();
+        let values = values.join(",");
+        format!("{}:{}", quoted(same[0].0), if same.len() > 1 { format!("[{values}]") } else { values })
+    };
+    let members: Vec<String> = pairs.chunk_by(|one, next| one.0 == next.0).map(member).collect();
+    format!("{{{}}}", members.join(",")).into_bytes()
 }
 
 fn quoted(text: &str) -> String {
@@ -182,7 +158,7 @@ mod tests {
     #[test]
     fn a_repeated_parameter_becomes_a_json_array() {
         assert_eq!(
-            json(&[("r", "1"), ("a", "é\""), ("r", "2"), ("r", "3")]),
+            json(&[("r", "1"), ("r", "2"), ("r", "3"), ("a", "é\"")]),
             r#"{"r":["1","2","3"],"a":"é\""}"#.as_bytes()
         );
     }

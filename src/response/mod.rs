@@ -62,6 +62,7 @@ impl TokenRequest {
         self.read(&answer)
     }
 
+    /// Not generic, to be there once.
     fn read(&self, answer: &Answer<'_>) -> Result<AccessToken, Error> {
         let object = Object::read(answer.body, answer.is_form());
         if !answer.status.is_success() {

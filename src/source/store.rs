@@ -132,7 +132,7 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-/// That of a new slot.
+/// The numbers of a new slot.
 pub(super) fn jitter() -> Jitter {
     Jitter { kept: random(), spread: random() }
 }

@@ -69,6 +69,7 @@ impl Middleware {
     pub(super) fn new(source: TokenSource, own_agent: bool) -> Self {
         let plain = Agent::config_builder()
             .http_status_as_error(false)
+            .save_redirect_history(true)
             .redirect_auth_headers(RedirectAuthHeaders::Never)
             .build();
         Self(Arc::new(Inner { source, own_agent, plain: plain.into(), probe: Probe::new(), usual: Wishes::default() }))
@@ -114,22 +115,23 @@ impl Inner {
             Some(token) => token,
             None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
         };
-        let mut payload = Payload::read(body, &parts, self.source.policy().replay_limit)?;
+        let mut payload = Payload::of(body, &parts, self.source.policy().replay_limit)?;
         let mut again = call.pin(&mut parts, &token)?;
         let mut response =
             payload.send(parts, |first| if self.own_agent { self.plain.run(first) } else { next.handle(first) })?;
         if response.status() < StatusCode::BAD_REQUEST {
             return Ok(response);
         }
+        let status_as_error = call.wishes(&again).http_status_as_error;
         if let Some(token) = call.replacement(&again, &token, &response, payload.is_replayable()) {
             drop(response);
-            let unpinned = call.pin(&mut again, &token)?;
-            let result = payload.send(mem::replace(&mut again, unpinned), |second| self.plain.run(second));
+            call.pin(&mut again, &token)?;
+            let result = payload.send(again, |second| self.plain.run(second));
             self.source.tell(EventKind::Replayed { status: status(&result) });
             response = result?;
         }
         let status = response.status();
-        if (status.is_client_error() || status.is_server_error()) && call.wishes(&again).http_status_as_error {
+        if status_as_error && (status.is_client_error() || status.is_server_error()) {
             return Err(Error::StatusCode(status.as_u16()));
         }
         Ok(response)
@@ -201,7 +203,10 @@ impl<'a> Call<'a> {
                 "a middleware before this one made the request anew and lost its extensions; it must keep them",
             )));
         };
-        let config = config.http_status_as_error(false).redirect_auth_headers(RedirectAuthHeaders::Never);
+        let config = config
+            .http_status_as_error(false)
+            .save_redirect_history(true)
+            .redirect_auth_headers(RedirectAuthHeaders::Never);
         let config = if self.inner.avoids_proxy(&parts.uri) { config.proxy(None) } else { config };
         let config = match self.global_left() {
             Some(left) => config.timeout_global(Some(left)),
@@ -222,7 +227,7 @@ impl<'a> Call<'a> {
             return None;
         }
         // ureq takes the token off at every redirect, so a 401 after one is no refusal of it.
-        if *response.get_uri() != parts.uri {
+        if response.get_redirect_history().is_some_and(|history| history.len() > 1) {
             self.inner.source.tell(EventKind::Refused { verdict: Verdict::Redirected });
             return None;
         }
@@ -235,6 +240,7 @@ impl<'a> Call<'a> {
 struct Payload<'a> {
     /// What was read of it.
     bytes: Vec<u8>,
+    /// How much of that this attempt has sent.
     sent: usize,
     rest: Rest<'a>,
     /// Goes out with a `Content-Length` of ours.
@@ -256,7 +262,7 @@ const USUAL_BODY: usize = 1024;
 impl<'a> Payload<'a> {
     /// A whole body goes out with an exact `Content-Length`, unless the caller has set the framing. ureq does not tell
     /// whether there is a body, so one without a byte counts as none, except for the methods that always have one.
-    fn read(body: SendBody<'a>, parts: &Parts, limit: usize) -> Result<Self, Error> {
+    fn of(body: SendBody<'a>, parts: &Parts, limit: usize) -> Result<Self, Error> {
         if limit == 0 && !parts.method.is_safe() {
             return Ok(Self { bytes: Vec::new(), sent: 0, rest: Rest::Untouched(Some(body)), counted: false });
         }

@@ -122,6 +122,15 @@ fn a_proof_in_a_header_of_ones_own_does_not_show_if_the_server_repeats_it() {
     let request = question().header("authorization", "JWT eyJ.eyJ.sig").expect("a header");
     let error = told(Credentials::none(), request, "eyJ.eyJ.sig");
     assert!(error.contains("bad [redacted] here"), "{error}");
+
+    // Without a scheme, with two spaces, of two words.
+    for proof in ["0123456789abcdef", "Own  0123456789abcdef", "Own someone 0123456789abcdef"] {
+        let request = question().header("authorization", proof).expect("a header");
+        for repeated in [proof, "0123456789abcdef"] {
+            let error = told(Credentials::none(), request.clone(), repeated);
+            assert!(error.contains("[redacted]") && !error.contains("0123456789abcdef"), "{error}");
+        }
+    }
 }
 
 #[test]
