@@ -5,7 +5,6 @@
 //! URL can disagree with where its bytes go.
 
 use http::Uri;
-use http::uri::Scheme;
 
 use crate::error::Error;
 
@@ -112,9 +111,9 @@ fn read(uri: &Uri) -> Option<(bool, &str, u16)> {
 }
 
 fn is_secure(uri: &Uri) -> Option<bool> {
-    match uri.scheme()? {
-        scheme if *scheme == Scheme::HTTPS => Some(true),
-        scheme if *scheme == Scheme::HTTP => Some(false),
+    match uri.scheme_str()? {
+        "https" => Some(true),
+        "http" => Some(false),
         _ => None,
     }
 }
