@@ -21,6 +21,7 @@ use cases::{answer, hot, keys, token, wire};
 use client_credentials::{Clock as _, SystemClock, TokenCache};
 use http::Response;
 use rounds::{Rounds, cores, each, each_of, nanos, quantile};
+use ureq::Agent;
 
 /// Rounds well below a millisecond, for what takes nanoseconds: most of them are over before the scheduler gives the
 /// core to somebody else.
@@ -143,6 +144,12 @@ fn over_loopback(table: &Table) {
             Row::of(&gets.grouped(1000, share), most)
         });
     }
+    table.row("GET, an agent of the caller's own with `middleware()`, median", || {
+        let own = Agent::config_builder().proxy(None).middleware(world.source().middleware()).build().into();
+        let limit = || each(1, || wire::get(&bare, &url, Some(&header)));
+        let ours = || each(1, || wire::get(&own, &url, None));
+        Row::of(&Rounds::alternate(30_000, limit, ours).grouped(1000, 0.5), f64::INFINITY)
+    });
     for (size, count, most) in [(1, 20_000, 1.02), (1024, 2000, 1.15)] {
         let body = vec![b'x'; size * 1024];
         table.row(&format!("POST of {size} KiB, median"), || {
