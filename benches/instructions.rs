@@ -18,10 +18,10 @@ use http::Response;
 const RECORDED: [(&str, u64); 7] = [
     ("authorize, cache hit, 900-byte token", 415),
     ("authorize, its limit", 211),
-    ("audience check that says no", 348),
-    ("decode, 900-byte token", 8056),
+    ("audience check that says no", 345),
+    ("decode, 900-byte token", 8080),
     ("decode, its limit", 4903),
-    ("decode, 40-byte token", 4767),
+    ("decode, 40-byte token", 4791),
     ("decode, 40-byte token, its limit", 2521),
 ];
 

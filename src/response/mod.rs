@@ -3,6 +3,7 @@
 
 mod object;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::credentials::Authentication;
 use crate::error::{Denied, Error, Excerpt, ProtocolError, ProtocolErrorKind, hidden};
 use crate::moment::Moment;
 use crate::request::TokenRequest;
-use crate::response::object::{Member, NotAnObject, Object, present};
+use crate::response::object::{Member, NotAnObject, Object};
 use crate::retry::retry_after;
 use crate::token::AccessToken;
 
@@ -64,9 +65,10 @@ impl TokenRequest {
 
     /// Not generic, to be there once.
     fn read(&self, answer: &Answer<'_>) -> Result<AccessToken, Error> {
-        let object = Object::read(answer.body, answer.is_form());
+        let mut object = Object::default();
+        let read = object.read(answer.body, answer.is_form());
         if !answer.status.is_success() {
-            let object = object.ok().filter(|object| object.repeated.is_none()).unwrap_or_default();
+            let object = if object.repeated.is_some() { Object::default() } else { object };
             return Err(self.denied(answer, &object));
         }
         let wrong = |kind| {
@@ -76,40 +78,43 @@ impl TokenRequest {
                 kind,
             }))
         };
-        let object = object.map_err(|NotAnObject| wrong(ProtocolErrorKind::MalformedResponse))?;
+        read.map_err(|NotAnObject| wrong(ProtocolErrorKind::MalformedResponse))?;
         if let Some(name) = object.repeated {
             return Err(wrong(ProtocolErrorKind::DuplicateMember(name)));
         }
         if object.code().is_some() {
             return Err(self.denied(answer, &object));
         }
-        self.token(object, answer).map_err(wrong)
+        self.token(&mut object, answer).map_err(wrong)
     }
 
-    fn token(&self, object: Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, ProtocolErrorKind> {
-        let token = match present(object.access_token) {
-            None => return Err(ProtocolErrorKind::MissingAccessToken),
+    fn token(&self, object: &mut Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, ProtocolErrorKind> {
+        let token = match &object.access_token {
+            None | Some(Member::Null) => return Err(ProtocolErrorKind::MissingAccessToken),
             Some(Member::Text(token)) => token,
             Some(_) => return Err(ProtocolErrorKind::InvalidAccessToken),
         };
-        match present(object.token_type) {
-            None => {}
-            Some(Member::Text(name)) if self.means_bearer(&name) => {}
+        match &object.token_type {
+            None | Some(Member::Null) => {}
+            Some(Member::Text(name)) if self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
-                let name = hidden(&name, &self.secrets(answer.authentication));
-                return Err(ProtocolErrorKind::UnsupportedTokenType(hidden(&name, &[&token])));
+                let name = hidden(name, &self.secrets(answer.authentication));
+                return Err(ProtocolErrorKind::UnsupportedTokenType(hidden(&name, &[token])));
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
-        let expires_in = present(object.expires_in).map(|value| seconds(&value)).transpose()?;
-        let scope = match present(object.scope) {
-            Some(Member::Text(text)) => Some(spaced(&text)),
-            Some(Member::Other(value)) => scope_list(&value),
-            Some(_) => None,
-            // Bitbucket said `scopes` until May 2026.
-            None => object.more.get("scopes").and_then(scope_list),
+        let expires_in = match &object.expires_in {
+            None | Some(Member::Null) => None,
+            Some(value) => Some(seconds(value)?),
         };
-        AccessToken::new(&token, expires_in, scope, object.more, answer.sent_at)
+        let scope = match &object.scope {
+            Some(Member::Text(text)) => Some(spaced(text)),
+            Some(Member::Other(value)) => scope_list(value),
+            Some(Member::Number(_)) => None,
+            // Bitbucket said `scopes` until May 2026.
+            None | Some(Member::Null) => object.more.get("scopes").and_then(scope_list),
+        };
+        AccessToken::new(token, expires_in, scope, mem::take(&mut object.more), answer.sent_at)
             .ok_or(ProtocolErrorKind::InvalidAccessToken)
     }
 

@@ -37,14 +37,10 @@ pub(super) enum Member<'a> {
     Other(Box<Value>),
 }
 
-pub(super) fn present(member: Option<Member<'_>>) -> Option<Member<'_>> {
-    member.filter(|member| !matches!(member, Member::Null))
-}
-
 impl<'a> Object<'a> {
     /// JSON whatever the content type says (RFC 8259 section 8.1 lets a reader ignore a byte order mark); a form only
-    /// if it says so.
-    pub(super) fn read(body: &'a [u8], is_form: bool) -> Result<Self, NotAnObject> {
+    /// if it says so. What is no object leaves an empty one.
+    pub(super) fn read(&mut self, body: &'a [u8], is_form: bool) -> Result<(), NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
         let values =
@@ -54,26 +50,25 @@ impl<'a> Object<'a> {
         }
         // What begins so is an object or no JSON at all.
         if body.trim_ascii_start().starts_with(b"{") {
-            let mut object = Self::default();
             let mut json = serde_json::Deserializer::from_slice(body);
-            if json.deserialize_any(Reader(Some(&mut object))).and_then(|_| json.end()).is_ok() {
-                return Ok(object);
+            if json.deserialize_any(Reader(Some(self))).and_then(|_| json.end()).is_ok() {
+                return Ok(());
             }
+            *self = Self::default();
         }
         if !is_form || body.is_empty() {
             return Err(NotAnObject);
         }
-        let mut object = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
-            if let Some((name, place)) = object.place(&name) {
+            if let Some((name, place)) = self.place(&name) {
                 if place.replace(Member::Text(value)).is_some() {
-                    object.repeated = Some(name);
+                    self.repeated = Some(name);
                 }
             } else if name != REFRESH_TOKEN {
-                object.more.insert(name.into_owned(), value.into());
+                self.more.insert(name.into_owned(), value.into());
             }
         }
-        Ok(object)
+        Ok(())
     }
 
     /// The name and the place of a member that decides.
