@@ -8,7 +8,7 @@ pub mod server;
 #[cfg(feature = "ureq")]
 pub mod wire;
 
-use serde::Deserialize;
+use serde_derive::Deserialize;
 
 /// A token of this length, with the characters of a JWT.
 pub fn token(length: usize) -> String {
