@@ -66,7 +66,8 @@ impl TokenSourceBuilder {
         }
     }
 
-    /// Shares tokens with every other source of this cache that asks the same question. Default: a cache of its own.
+    /// Shares tokens with every other source of this cache that asks the same question. Default: tokens are shared by the
+    /// clones of the source alone.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
