@@ -45,7 +45,7 @@ enum Method {
 #[derive(Clone)]
 enum SecretFrom {
     Value(Secret),
-    Provider(Arc<Provider>),
+    Provider(Arc<Provider>, Instance),
 }
 
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ impl Credentials {
     {
         Self(Method::Secret {
             client_id: client_id.into(),
-            secret: SecretFrom::Provider(Arc::new(provider)),
+            secret: SecretFrom::Provider(Arc::new(provider), Instance::default()),
             sent: Sent::Basic(BasicEncoding::default()),
         })
     }
@@ -198,7 +198,7 @@ impl Credentials {
             Method::Secret { client_id, secret, sent } => {
                 let secret = match secret {
                     SecretFrom::Value(secret) => secret.clone(),
-                    SecretFrom::Provider(provider) => provider().map_err(|cause| {
+                    SecretFrom::Provider(provider, _) => provider().map_err(|cause| {
                         Error::Configuration(Arc::new(ConfigurationError {
                             message: format!("the secret of client {client_id:?} could not be read").into(),
                             cause: Some(cause.into()),
@@ -215,10 +215,10 @@ impl Credentials {
     /// The same before a token is needed: no provider is asked, and what the request does not show is compared by instance.
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
-            Method::Secret { client_id, secret: SecretFrom::Provider(provider), sent } => {
+            Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent } => {
                 // Every encoding writes this one in another way: how the secret is sent is part of the question.
                 let shown = present(client_id, Secret::from(" "), *sent)?;
-                Ok((shown, Some(Instance(Arc::clone(provider) as Arc<dyn Send + Sync>))))
+                Ok((shown, Some(instance.clone())))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
                 Ok((self.authenticate()?, Some(instance.clone())))
@@ -249,20 +249,13 @@ pub(crate) enum Authentication {
     Nothing,
 }
 
-/// Compared by address: a value is equal to its clones only.
-#[derive(Clone)]
-pub(crate) struct Instance(Arc<dyn Send + Sync>);
-
-impl Default for Instance {
-    fn default() -> Self {
-        // Not `()`: values without a size share one address.
-        Self(Arc::new(0_u8))
-    }
-}
+/// Equal to its clones only. One byte, because values without a size may share one address.
+#[derive(Clone, Default)]
+pub(crate) struct Instance(Arc<u8>);
 
 impl PartialEq for Instance {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
