@@ -75,6 +75,7 @@
 #![cfg_attr(not(feature = "ureq"), allow(rustdoc::broken_intra_doc_links))]
 
 mod audience;
+mod backoff;
 mod basic;
 mod cache;
 mod challenge;
@@ -83,11 +84,12 @@ mod error;
 mod event;
 pub mod guide;
 mod moment;
-mod policy;
 mod request;
 mod response;
 mod retry;
+mod schedule;
 mod secret;
+mod settings;
 mod slot;
 mod source;
 #[cfg(feature = "test-util")]

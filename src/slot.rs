@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use crate::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
 use crate::error::Error;
 use crate::event::Reason;
 use crate::moment::Moment;
-use crate::policy::{self, FETCH_SPACING, Jitter, Pace, Policy, REFUSAL_SPACING, Schedule};
+use crate::schedule::{Jitter, Renewal, Schedule};
+use crate::settings::Settings;
 use crate::token::AccessToken;
 
 pub(crate) struct Slot {
@@ -107,7 +109,7 @@ impl Slot {
                 if age < held.schedule.renew && !forced {
                     return Next::Use { token: held.token.clone(), holds: held.schedule.renew - age };
                 }
-                let left = held.schedule.dead.saturating_sub(age);
+                let left = held.schedule.expired.saturating_sub(age);
                 let good = (!left.is_zero()).then(|| Good { token: held.token.clone(), left });
                 (good, held.schedule.stale.saturating_sub(age))
             }
@@ -151,23 +153,23 @@ impl Slot {
         self.flights
     }
 
-    pub(crate) fn land(&mut self, flight: u64, landing: Landing, now: Moment, policy: &Policy) {
+    pub(crate) fn land(&mut self, flight: u64, landing: Landing, now: Moment, settings: &Settings) {
         if self.flight != Some(flight) {
             return;
         }
         self.flight = None;
         match landing {
             Landing::Fetched(token) => {
-                let schedule = policy.schedule(token.expires_in(), self.pace(token.sent_at()), self.jitter);
+                let schedule = Schedule::new(token.expires_in(), self.pace(token.sent_at()), self.jitter, settings);
                 self.failure = None;
                 self.dropped = false;
                 self.landed = Some((flight, Ok(token.clone())));
                 // A lifetime of zero serves the callers of this flight and nobody else.
-                self.held = (!schedule.dead.is_zero()).then_some(Held { token, schedule });
+                self.held = (!schedule.expired.is_zero()).then_some(Held { token, schedule });
             }
             Landing::Failed(error) => {
                 let streak = self.failure.as_ref().map_or(1, |failure| failure.streak.saturating_add(1));
-                let pause = policy::failure_pause(error.is_retryable(), error.retry_after(), streak);
+                let pause = failure_pause(&error, streak);
                 self.counts.failures += 1;
                 self.last_error = Some(error.clone());
                 self.landed = Some((flight, Err(error.clone())));
@@ -182,12 +184,12 @@ impl Slot {
 
     /// Of a token asked for at this moment: it keeps the pace of the one before it if that was due and still good, and
     /// no fetch has failed since.
-    fn pace(&self, sent_at: Moment) -> Pace {
+    fn pace(&self, sent_at: Moment) -> Renewal {
         let in_due_time = self.held.as_ref().is_some_and(|held| {
             let age = sent_at.since(&held.token.sent_at());
-            held.schedule.renew <= age && age < held.schedule.dead
+            held.schedule.renew <= age && age < held.schedule.expired
         });
-        if in_due_time && self.failure.is_none() { Pace::Kept } else { Pace::Spread }
+        if in_due_time && self.failure.is_none() { Renewal::OnSchedule } else { Renewal::Spread }
     }
 
     /// The result of a flight, for those who waited for it; `None` if it was abandoned or is long over.
@@ -204,7 +206,7 @@ impl Slot {
     pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment) -> Refusal {
         self.counts.refusals += 1;
         match &self.held {
-            Some(held) if !held.token.is_same(token) && now.since(&held.token.sent_at()) < held.schedule.dead => {
+            Some(held) if !held.token.is_same(token) && now.since(&held.token.sent_at()) < held.schedule.expired => {
                 return Refusal::Superseded(held.token.clone());
             }
             // Somebody else dropped it a moment ago and is on the way to another one.
@@ -255,7 +257,7 @@ mod tests {
     fn with_token() -> Slot {
         let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("one", 0)), at(1), &Policy::default());
+        slot.land(flight, Landing::Fetched(token("one", 0)), at(1), &Settings::default());
         slot
     }
 
@@ -299,14 +301,14 @@ mod tests {
     fn a_failure_is_remembered_to_its_last_moment_and_the_good_token_used_meanwhile() {
         let mut slot = with_token();
         let flight = slot.begin(at(800), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(801), &Policy::default());
+        slot.land(flight, Landing::Failed(error()), at(801), &Settings::default());
         assert!(slot.landed(flight).is_some_and(Result::is_err) && slot.landed(flight - 1).is_none());
         // Ten seconds for what retrying cannot mend.
         assert!(matches!(slot.next(at(805), false), Next::Use { holds, .. } if holds.as_secs() == 6));
         assert_eq!(word(&slot.next(at(810), true)), "fail");
         assert_eq!(word(&slot.next(at(811), false)), "lead");
         let flight = slot.begin(at(995), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(995), &Policy::default());
+        slot.land(flight, Landing::Failed(error()), at(995), &Settings::default());
         assert!(matches!(slot.next(at(998), false), Next::Use { holds, .. } if holds.as_secs() == 2));
         assert_eq!(word(&slot.next(at(1000), false)), "fail");
         assert_eq!((slot.counts.fetches, slot.counts.failures), (3, 2));
@@ -315,7 +317,7 @@ mod tests {
 
     /// When the last token is renewed, counted from its own request: 740 s at the kept pace, 308 s if it is spread.
     fn renewed_after(story: impl FnOnce(&mut Slot) -> u64) -> u64 {
-        let mut slot = Slot::new(Jitter { kept: 1.0, spread: 1.0 });
+        let mut slot = Slot::new(Jitter { on_schedule: 1.0, spread: 1.0 });
         fetch(&mut slot, 0);
         assert_eq!(slot.held().expect("a token").1.renew.as_secs(), 308, "the first token of a slot is spread");
         let sent = story(&mut slot);
@@ -325,12 +327,12 @@ mod tests {
 
     fn fetch(slot: &mut Slot, sent: u64) {
         let flight = slot.begin(at(sent), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("another", sent)), at(sent + 1), &Policy::default());
+        slot.land(flight, Landing::Fetched(token("another", sent)), at(sent + 1), &Settings::default());
     }
 
     fn fail(slot: &mut Slot, sent: u64) {
         let flight = slot.begin(at(sent), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(sent + 1), &Policy::default());
+        slot.land(flight, Landing::Failed(error()), at(sent + 1), &Settings::default());
     }
 
     #[test]
@@ -365,9 +367,9 @@ mod tests {
     fn only_the_flight_under_way_can_land_and_an_abandoned_one_leaves_no_result() {
         let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::ZERO);
-        slot.land(flight + 1, Landing::Fetched(token("x", 0)), at(0), &Policy::default());
+        slot.land(flight + 1, Landing::Fetched(token("x", 0)), at(0), &Settings::default());
         assert!(slot.held().is_none() && slot.is_flying(flight));
-        slot.land(flight, Landing::Abandoned, at(0), &Policy::default());
+        slot.land(flight, Landing::Abandoned, at(0), &Settings::default());
         assert!(slot.landed(flight).is_none() && !slot.is_flying(flight));
         assert!(
             matches!(slot.next(at(0), false), Next::Lead { after, reason: Reason::Empty, .. } if after.as_secs() == 1)
@@ -379,7 +381,7 @@ mod tests {
     fn fetches_start_a_second_apart_also_after_a_pause() {
         let mut slot = Slot::new(Jitter::default());
         let flight = slot.begin(at(0), Duration::from_secs(1));
-        slot.land(flight, Landing::Abandoned, at(1), &Policy::default());
+        slot.land(flight, Landing::Abandoned, at(1), &Settings::default());
         assert!(matches!(slot.next(at(1), false), Next::Lead { after, .. } if after.as_secs() == 1));
         assert!(matches!(slot.next(at(2), false), Next::Lead { after, .. } if after.is_zero()));
     }
@@ -393,7 +395,7 @@ mod tests {
         // Another thread that reports the same token joins in.
         assert!(matches!(slot.refuse(&one, at(21)), Refusal::Dropped));
         let flight = slot.begin(at(21), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("two", 21)), at(21), &Policy::default());
+        slot.land(flight, Landing::Fetched(token("two", 21)), at(21), &Settings::default());
         assert!(matches!(slot.refuse(&one, at(22)), Refusal::Superseded(two) if two.secret() == "two"));
         assert!(matches!(slot.refuse(&token("two", 21), at(29)), Refusal::Throttled));
         assert_eq!(word(&slot.next(at(29), false)), "use");

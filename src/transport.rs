@@ -1,9 +1,15 @@
-//! The port to the network: one trait, one method. Imports `error`, `policy`.
+//! The port to the network: one trait, one method. Imports `error`.
 
 use std::time::Duration;
 
 use crate::error::TransportError;
-use crate::policy::Policy;
+
+/// The longest time for one token request with its retries.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest time to establish a connection to the token endpoint.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest body of an answer, in bytes, counted after decompression.
+pub(crate) const MAX_BODY: usize = 256 * 1024;
 
 /// Sends one token request and returns the whole answer.
 ///
@@ -94,8 +100,7 @@ pub struct Limits {
 impl Default for Limits {
     /// The limits of a source without settings: 30 seconds, 5 of them to connect, and 256 KiB.
     fn default() -> Self {
-        let policy = Policy::default();
-        Self { timeout: policy.timeout, connect_timeout: policy.connect_timeout, max_body: policy.max_body }
+        Self { timeout: TIMEOUT, connect_timeout: CONNECT_TIMEOUT, max_body: MAX_BODY }
     }
 }
 

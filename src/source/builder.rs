@@ -8,8 +8,8 @@ use crate::cache::CacheKey;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::event::Event;
-use crate::policy::Policy;
 use crate::request::TokenRequest;
+use crate::settings::Settings;
 use crate::source::clock::{Clock, SystemClock};
 use crate::source::flight::Flight;
 use crate::source::store::{TokenCache, jitter};
@@ -44,7 +44,7 @@ pub struct TokenSourceBuilder {
     request: TokenRequest,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    policy: Policy,
+    settings: Settings,
     hook: Option<Box<Hook>>,
     shared: Option<Box<FindFlight>>,
 }
@@ -60,7 +60,7 @@ impl TokenSourceBuilder {
             request,
             transport,
             clock: Arc::new(SystemClock),
-            policy: Policy::default(),
+            settings: Settings::default(),
             hook: None,
             shared: None,
         }
@@ -140,7 +140,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.policy.timeout = timeout;
+        self.settings.timeout = timeout;
         self
     }
 
@@ -162,7 +162,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.policy.connect_timeout = timeout;
+        self.settings.connect_timeout = timeout;
         self
     }
 
@@ -182,7 +182,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn retries(mut self, retries: u32) -> Self {
-        self.policy.retries = retries;
+        self.settings.retries = retries;
         self
     }
 
@@ -208,7 +208,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn early_expiry(mut self, margin: Duration) -> Self {
-        self.policy.early_expiry = Some(margin);
+        self.settings.early_expiry = Some(margin);
         self
     }
 
@@ -231,7 +231,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn fallback_lifetime(mut self, lifetime: Option<Duration>) -> Self {
-        self.policy.fallback_lifetime = lifetime;
+        self.settings.fallback_lifetime = lifetime;
         self
     }
 
@@ -258,7 +258,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn replay_limit(mut self, bytes: usize) -> Self {
-        self.policy.replay_limit = bytes;
+        self.settings.replay_limit = bytes;
         self
     }
 
@@ -324,7 +324,7 @@ impl TokenSourceBuilder {
             request: self.request,
             transport: self.transport,
             clock: self.clock,
-            policy: self.policy,
+            settings: self.settings,
             hook: self.hook,
             bare: Mutex::default(),
         })))
@@ -336,7 +336,7 @@ impl fmt::Debug for TokenSourceBuilder {
         f.debug_struct("TokenSourceBuilder")
             .field("credentials", &self.credentials)
             .field("request", &self.request)
-            .field("policy", &self.policy)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

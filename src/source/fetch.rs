@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroize as _;
 
+use crate::backoff::retry_pause;
 use crate::error::{Error, TransportError, TransportErrorKind, TransportFailure};
 use crate::event::{EventKind, Reason};
 use crate::moment::Moment;
-use crate::policy;
 use crate::slot::{Good, Landing};
 use crate::source::flight::Turn;
 use crate::source::hits;
@@ -119,12 +119,12 @@ impl TokenSource {
             self.0.clock.sleep(after);
         }
         let from = self.0.clock.now();
-        let longest = good.as_ref().map_or(self.0.policy.timeout, |good| {
-            self.0.policy.timeout.min((good.left / 2).max(LEAST_RENEWAL_TIMEOUT))
+        let longest = good.as_ref().map_or(self.0.settings.timeout, |good| {
+            self.0.settings.timeout.min((good.left / 2).max(LEAST_RENEWAL_TIMEOUT))
         });
         let hurried = deadline.left(from) < longest;
         let deadline = if hurried { deadline } else { Deadline::after(from, longest) };
-        let retries = if good.is_some() { 0 } else { self.0.policy.retries };
+        let retries = if good.is_some() { 0 } else { self.0.settings.retries };
         let result = self.fetch(reason, retries, deadline);
         landing.landing = Some(match &result {
             Ok(token) => Landing::Fetched(token.clone()),
@@ -152,11 +152,10 @@ impl TokenSource {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
-            if retry >= retries || !is_worth_a_retry(&error) {
+            if retry >= retries {
                 return Err(error);
             }
-            let pause = policy::retry_pause(retry, error.retry_after(), random());
-            match pause {
+            match retry_pause(&error, retry, random()) {
                 Some(pause) if pause < deadline.left(self.0.clock.now()) => self.0.clock.sleep(pause),
                 _ => return Err(error),
             }
@@ -171,8 +170,8 @@ impl TokenSource {
         let sent_at = self.0.clock.now();
         let limits = Limits {
             timeout: deadline.left(sent_at),
-            connect_timeout: self.0.policy.connect_timeout,
-            max_body: self.0.policy.max_body,
+            connect_timeout: self.0.settings.connect_timeout,
+            max_body: self.0.settings.max_body,
         };
         let answer = self.0.transport.send(request, &limits);
         let status = answer.as_ref().ok().map(|response| response.status().as_u16());
@@ -206,18 +205,6 @@ impl Inner {
     }
 }
 
-/// RFC 9110 section 9.2.2 lets a request be repeated that is known not to have been applied; a token request may be
-/// repeated anyway, but only where that is likely to help.
-fn is_worth_a_retry(error: &Error) -> bool {
-    match error {
-        Error::Transport(failure) => {
-            matches!(failure.kind, TransportErrorKind::Connect | TransportErrorKind::Timeout)
-        }
-        Error::Denied(denied) => denied.retryable,
-        _ => false,
-    }
-}
-
 fn recursion() -> Error {
     Error::configuration(
         "the token request was sent through the very agent or source that needs the token; give the source a transport \
@@ -234,7 +221,7 @@ struct OnDrop<'a> {
 impl Drop for OnDrop<'_> {
     fn drop(&mut self) {
         if let Some(landing) = self.landing.take() {
-            self.inner.flight.land(self.flight, landing, self.inner.clock.now(), &self.inner.policy);
+            self.inner.flight.land(self.flight, landing, self.inner.clock.now(), &self.inner.settings);
         }
     }
 }

@@ -25,7 +25,8 @@ use loom::thread::{self, ThreadId};
 use crate::error::Error;
 use crate::event::Reason;
 use crate::moment::Moment;
-use crate::policy::{Jitter, Policy};
+use crate::schedule::Jitter;
+use crate::settings::Settings;
 use crate::slot::{Good, Landing, Next, Refusal, Slot};
 use crate::token::AccessToken;
 
@@ -108,9 +109,9 @@ impl Flight {
         }
     }
 
-    pub(crate) fn land(&self, flight: u64, landing: Landing, now: Moment, policy: &Policy) {
+    pub(crate) fn land(&self, flight: u64, landing: Landing, now: Moment, settings: &Settings) {
         let mut state = self.lock();
-        state.slot.land(flight, landing, now, policy);
+        state.slot.land(flight, landing, now, settings);
         state.leader = None;
         self.edition.fetch_add(1, Ordering::Release);
         drop(state);
@@ -155,7 +156,6 @@ impl Flight {
 #[cfg(all(test, not(loom), feature = "ureq"))]
 mod tests {
     use super::*;
-    use crate::policy::Jitter;
     use crate::request::TokenRequest;
     use crate::source::clock::{Clock as _, SystemClock};
 
@@ -168,7 +168,7 @@ mod tests {
         let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
         let answer = http::Response::new(r#"{"access_token":"T1","expires_in":1000}"#);
         let token = request.decode(&answer, now).expect("a token");
-        flight.land(number, Landing::Fetched(token), now, &Policy::default());
+        flight.land(number, Landing::Fetched(token), now, &Settings::default());
         let found = flight.glance(now).expect("a token");
         assert_eq!((found.token.secret(), found.edition), ("T1", flight.edition()));
         assert!(flight.glance(now.later(Duration::from_secs(800))).is_none(), "it is time to renew");

@@ -69,8 +69,8 @@ fn place(flight: &Flight) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Jitter;
     use crate::request::TokenRequest;
+    use crate::schedule::Jitter;
     use crate::source::clock::{Clock as _, SystemClock};
 
     const HOUR: Duration = Duration::from_secs(3600);

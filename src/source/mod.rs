@@ -22,8 +22,8 @@ use crate::challenge::{self, Challenge};
 use crate::credentials::Credentials;
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::{Event, EventKind, Verdict};
-use crate::policy::Policy;
 use crate::request::TokenRequest;
+use crate::settings::Settings;
 use crate::slot::Refusal;
 use crate::source::builder::TokenSourceBuilder;
 use crate::source::clock::Clock;
@@ -66,7 +66,7 @@ struct Inner {
     request: TokenRequest,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    policy: Policy,
+    settings: Settings,
     hook: Option<Box<Hook>>,
     flight: Arc<Flight>,
     /// Origins that answered 401 to requests without a token.
@@ -122,7 +122,7 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn token(&self) -> Result<AccessToken, Error> {
-        self.token_within(self.0.policy.timeout)
+        self.token_within(self.0.settings.timeout)
     }
 
     /// A token that is valid now, as from [`token`](Self::token), or an error after at most `budget`. A token request that
@@ -169,7 +169,7 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn renew(&self) -> Result<AccessToken, Error> {
-        self.acquire(self.0.policy.timeout, true)
+        self.acquire(self.0.settings.timeout, true)
     }
 
     /// Puts a valid token on a request, in one step with the check that its URL may receive it. An `Authorization`
@@ -200,7 +200,7 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<AccessToken, Error> {
-        self.authorize_within(request, self.0.policy.timeout)
+        self.authorize_within(request, self.0.settings.timeout)
     }
 
     /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error after at most
@@ -291,7 +291,7 @@ impl TokenSource {
         if response.status() != StatusCode::UNAUTHORIZED {
             return None;
         }
-        self.after_refusal(token, response.headers(), true, self.0.policy.timeout)
+        self.after_refusal(token, response.headers(), true, self.0.settings.timeout)
     }
 
     /// What is known about the token right now, for health pages and support: no secret in it.
@@ -375,8 +375,8 @@ impl TokenSource {
     }
 
     #[cfg(feature = "ureq")]
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.0.policy
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
     #[cfg(feature = "ureq")]

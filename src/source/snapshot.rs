@@ -54,8 +54,8 @@ impl Snapshot {
         let held = slot.held().map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
         let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
         Self {
-            has_token: held.is_some_and(|(age, schedule)| age < schedule.dead),
-            expires_in: held.and_then(|(age, schedule)| until(schedule.dead, age)),
+            has_token: held.is_some_and(|(age, schedule)| age < schedule.expired),
+            expires_in: held.and_then(|(age, schedule)| until(schedule.expired, age)),
             renews_in: held.and_then(|(age, schedule)| until(schedule.renew, age)),
             last_error: slot.last_error().cloned(),
             fetches: slot.counts.fetches,

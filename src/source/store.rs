@@ -1,11 +1,11 @@
-//! Tokens that several sources share. Imports `cache`, `flight`, `policy`.
+//! Tokens that several sources share. Imports `cache`, `flight`, `schedule`.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::{CacheKey, Keyed};
-use crate::policy::Jitter;
+use crate::schedule::Jitter;
 use crate::source::flight::Flight;
 
 /// Tokens in memory that several sources share: one for each question.
@@ -134,7 +134,7 @@ impl fmt::Debug for TokenCache {
 
 /// The numbers of a new slot.
 pub(super) fn jitter() -> Jitter {
-    Jitter { kept: random(), spread: random() }
+    Jitter { on_schedule: random(), spread: random() }
 }
 
 /// From 0 to 1, another one each time: for jitter, not for secrets.

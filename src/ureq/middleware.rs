@@ -115,7 +115,7 @@ impl Inner {
             Some(token) => token,
             None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
         };
-        let mut payload = Payload::of(body, &parts, self.source.policy().replay_limit)?;
+        let mut payload = Payload::of(body, &parts, self.source.settings().replay_limit)?;
         let mut again = call.pin(&mut parts, &token)?;
         let mut response =
             payload.send(parts, |first| if self.own_agent { self.plain.run(first) } else { next.handle(first) })?;
@@ -166,7 +166,7 @@ impl<'a> Call<'a> {
 
     /// How long a token may take: the source's own limit, or what the call's `timeout_global` leaves.
     fn token_budget(&mut self, parts: &Parts) -> Duration {
-        let own = self.inner.source.policy().timeout;
+        let own = self.inner.source.settings().timeout;
         self.wishes(parts);
         self.global_left().map_or(own, |left| own.min(left))
     }

@@ -1,0 +1,139 @@
+//! When a token is renewed, goes stale and expires. Imports `settings`.
+
+use std::time::Duration;
+
+use crate::settings::Settings;
+
+/// Early expiry is at most this, and at most a quarter of the lifetime.
+const EARLY_EXPIRY: Duration = Duration::from_secs(30);
+/// The renewal window opens at most this long before early expiry, and at most a fifth of the
+/// lifetime.
+const RENEWAL_WINDOW: Duration = Duration::from_secs(300);
+/// The stable jitter that opens the window earlier is at most this, and at most a tenth of the
+/// lifetime.
+const RENEWAL_JITTER: Duration = Duration::from_secs(30);
+/// A spread renewal falls into this last part of the time before the window: the peak after a
+/// common start is then at most 1 / 0.6 of the average.
+const SPREAD: f64 = 0.6;
+/// A longer `expires_in` counts as this.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The ages at which a token changes what it is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// The renewal window opens.
+    pub(crate) renew: Duration,
+    /// Early expiry: a caller waits for the renewal under way rather than use the token.
+    pub(crate) stale: Duration,
+    pub(crate) expired: Duration,
+}
+
+/// When the renewal window of a token opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// At the regular time.
+    OnSchedule,
+    /// At a random earlier time. Many processes may have fetched at the same moment (start-up,
+    /// outage, revocation), so their renewals are spread out.
+    Spread,
+}
+
+/// Two independent random factors from 0 to 1, drawn once for each slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Jitter {
+    pub(crate) on_schedule: f64,
+    pub(crate) spread: f64,
+}
+
+impl Schedule {
+    /// The schedule of a token whose answer said `expires_in`.
+    pub(crate) fn new(expires_in: Option<Duration>, renewal: Renewal, jitter: Jitter, settings: &Settings) -> Self {
+        let stated = expires_in.map(|stated| stated.min(LONGEST_LIFETIME));
+        let Some(lifetime) = stated.or(settings.fallback_lifetime) else {
+            return Self { renew: Duration::MAX, stale: Duration::MAX, expired: Duration::MAX };
+        };
+        let early = match settings.early_expiry {
+            Some(set) => set.min(lifetime / 2),
+            None => EARLY_EXPIRY.min(lifetime / 4),
+        };
+        let window = RENEWAL_WINDOW.min(lifetime / 5);
+        let stale = lifetime - early;
+        let opens = stale.saturating_sub(window);
+        let earlier = match renewal {
+            Renewal::OnSchedule => RENEWAL_JITTER.min(lifetime / 10).mul_f64(jitter.on_schedule.clamp(0.0, 1.0)),
+            Renewal::Spread => opens.mul_f64(SPREAD * jitter.spread.clamp(0.0, 1.0)),
+        };
+        Self { renew: opens.saturating_sub(earlier), stale, expired: lifetime }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(ages: Schedule) -> (f64, f64, f64) {
+        (ages.renew.as_secs_f64(), ages.stale.as_secs_f64(), ages.expired.as_secs_f64())
+    }
+
+    fn schedule(expires_in: u64) -> (f64, f64, f64) {
+        seconds(Schedule::new(
+            Some(Duration::from_secs(expires_in)),
+            Renewal::OnSchedule,
+            Jitter::default(),
+            &Settings::default(),
+        ))
+    }
+
+    fn renewed_at(lifetime: u64, renewal: Renewal, jitter: Jitter) -> f64 {
+        seconds(Schedule::new(Some(Duration::from_secs(lifetime)), renewal, jitter, &Settings::default())).0
+    }
+
+    #[test]
+    fn d24_early_expiry_is_30_s_or_a_quarter_of_the_lifetime() {
+        assert_eq!(schedule(3600), (3270.0, 3570.0, 3600.0));
+        assert_eq!(schedule(20), (11.0, 15.0, 20.0));
+        assert_eq!(schedule(1), (0.55, 0.75, 1.0));
+        assert_eq!(schedule(0), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn jitter_opens_the_window_earlier_by_at_most_30_s_or_a_tenth() {
+        let at = |lifetime, kept| renewed_at(lifetime, Renewal::OnSchedule, Jitter { on_schedule: kept, spread: 1.0 });
+        assert_eq!(at(3600, 1.0), 3240.0);
+        assert_eq!(at(100, 1.0), 45.0);
+        assert_eq!(at(100, 0.5), 50.0);
+    }
+
+    #[test]
+    fn d32_a_spread_renewal_begins_in_the_last_three_fifths_before_the_window() {
+        let at = |lifetime, spread| renewed_at(lifetime, Renewal::Spread, Jitter { on_schedule: 1.0, spread });
+        for (lifetime, opens) in [(86_400, 86_070.0), (3600, 3270.0), (300, 210.0), (20, 11.0), (1, 0.55), (0, 0.0)] {
+            assert_eq!(at(lifetime, 0.0), opens);
+            for (jitter, share) in [(0.5, 0.7), (1.0, 0.4)] {
+                assert!((at(lifetime, jitter) - share * opens).abs() < 1e-6, "{lifetime} s, {jitter}");
+            }
+        }
+    }
+
+    #[test]
+    fn ex_03_a_margin_set_by_the_caller_is_at_most_half_the_lifetime() {
+        let settings = Settings { early_expiry: Some(Duration::from_secs(30)), ..Settings::default() };
+        let stale = |lifetime| {
+            Schedule::new(Some(Duration::from_secs(lifetime)), Renewal::OnSchedule, Jitter::default(), &settings)
+                .stale
+                .as_secs()
+        };
+        assert_eq!((stale(20), stale(3600)), (10, 3570));
+    }
+
+    #[test]
+    fn a_lifetime_is_at_most_a_day_and_the_fallback_stands_in_for_none() {
+        assert_eq!(schedule(u64::MAX).2, 86_400.0);
+        assert_eq!(seconds(Schedule::new(None, Renewal::Spread, Jitter::default(), &Settings::default())).2, 300.0);
+        let never = Settings { fallback_lifetime: None, ..Settings::default() };
+        assert_eq!(
+            Schedule::new(None, Renewal::Spread, Jitter { on_schedule: 0.5, spread: 0.5 }, &never).renew,
+            Duration::MAX
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! What the caller of a source may set, with the defaults. Imports `transport`.
+
+use std::time::Duration;
+
+use crate::transport::{CONNECT_TIMEOUT, MAX_BODY, TIMEOUT};
+
+/// Used when the answer has no `expires_in`.
+const FALLBACK_LIFETIME: Duration = Duration::from_secs(300);
+const RETRIES: u32 = 2;
+const REPLAY_LIMIT: usize = 1024 * 1024;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `None`: min(30 s, lifetime / 4). Set: at most half the lifetime.
+    pub(crate) early_expiry: Option<Duration>,
+    /// `None`: a token without `expires_in` never expires.
+    pub(crate) fallback_lifetime: Option<Duration>,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) max_body: usize,
+    pub(crate) replay_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            early_expiry: None,
+            fallback_lifetime: Some(FALLBACK_LIFETIME),
+            timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            retries: RETRIES,
+            max_body: MAX_BODY,
+            replay_limit: REPLAY_LIMIT,
+        }
+    }
+}
