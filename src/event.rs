@@ -27,7 +27,7 @@ use crate::error::Error;
 ///     .build()?;
 /// source.token()?;
 /// let lines = lines.lock().unwrap();
-/// assert_eq!(lines[0], "my-client at auth.example.com: token requested (Empty)");
+/// assert_eq!(lines[0], "my-client at auth.example.com: token requested (NoToken)");
 /// assert!(lines[1].starts_with("my-client at auth.example.com: token received after "));
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
@@ -58,9 +58,9 @@ pub struct Event<'a> {
 ///         EventKind::Answered { .. } => "token_requests_failed",
 ///         EventKind::Waited { .. } => "callers_that_waited",
 ///         EventKind::RenewalFailed { .. } => "renewals_failed",
-///         EventKind::Throttled { .. } => "errors_remembered",
+///         EventKind::RememberedFailure { .. } => "errors_remembered",
 ///         EventKind::Refused { .. } => "api_said_401",
-///         EventKind::Bare { .. } => "api_said_401_without_token",
+///         EventKind::OriginNotAllowed { .. } => "origins_not_allowed",
 ///         EventKind::Replayed { .. } => "requests_replayed",
 ///         _ => "other",
 ///     }
@@ -109,7 +109,7 @@ pub enum EventKind<'a> {
         error: &'a Error,
     },
     /// A caller got an error that is remembered from a while ago; nothing was sent.
-    Throttled {
+    RememberedFailure {
         /// The remembered error.
         error: &'a Error,
     },
@@ -119,7 +119,7 @@ pub enum EventKind<'a> {
         verdict: Verdict,
     },
     /// A host that may not receive the token answered 401 to a request that went out without one. Told once per origin.
-    Bare {
+    OriginNotAllowed {
         /// Scheme, host and port. If it should receive the token, name it with
         /// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
         origin: &'a str,
@@ -154,14 +154,14 @@ pub enum EventKind<'a> {
 /// let source = builder.build()?;
 /// source.token()?;
 /// source.renew()?;
-/// assert_eq!(*reasons.lock().unwrap(), [Reason::Empty, Reason::Forced]);
+/// assert_eq!(*reasons.lock().unwrap(), [Reason::NoToken, Reason::Forced]);
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// There was no token yet.
-    Empty,
+    NoToken,
     /// The token at hand expires soon, or has expired.
     Expiring,
     /// An API refused the last token.
@@ -218,7 +218,7 @@ pub enum Verdict {
     /// There is no other token to be had; the caller gets the 401.
     RenewalFailed,
     /// The last renewal after a 401 was less than 10 seconds ago; the caller gets the 401.
-    Throttled,
+    TooSoon,
 }
 
 impl fmt::Display for Event<'_> {
@@ -233,9 +233,9 @@ impl fmt::Display for Event<'_> {
             }
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
-            EventKind::Throttled { error } => write!(f, "not asked again so soon after: {error}"),
+            EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
             EventKind::Refused { verdict } => write!(f, "the API answered 401: {verdict:?}"),
-            EventKind::Bare { origin } => write!(
+            EventKind::OriginNotAllowed { origin } => write!(
                 f,
                 "{origin} answered 401 to a request without a token; if it should receive one, name it with \
                  TokenRequest::allow_origin"

@@ -53,6 +53,22 @@ impl Moment {
     }
 }
 
+/// The end of a time limit, on the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn after(now: Instant, budget: Duration) -> Self {
+        // A budget beyond what the clock can show is no limit; a year will do.
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        Self(now.checked_add(budget.min(YEAR)).unwrap_or(now))
+    }
+
+    pub(crate) fn left(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

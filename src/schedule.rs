@@ -18,7 +18,7 @@ const SPREAD: f64 = 0.6;
 /// A longer `expires_in` counts as this.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The ages at which a token changes what it is good for.
+/// The ages at which a token changes its [`Phase`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
     /// The renewal window opens.
@@ -45,6 +45,18 @@ pub(crate) struct Jitter {
     pub(crate) spread: f64,
 }
 
+/// How far a token is through its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It needs nothing.
+    Fresh,
+    /// One caller renews it, all others use it.
+    Renewable,
+    /// Early expiry: used only if no other token comes in time.
+    Stale,
+    Expired,
+}
+
 impl Schedule {
     /// The schedule of a token whose answer said `expires_in`.
     pub(crate) fn new(expires_in: Option<Duration>, renewal: Renewal, jitter: Jitter, settings: &Settings) -> Self {
@@ -64,6 +76,19 @@ impl Schedule {
             Renewal::Spread => opens.mul_f64(SPREAD * jitter.spread.clamp(0.0, 1.0)),
         };
         Self { renew: opens.saturating_sub(earlier), stale, expired: lifetime }
+    }
+
+    /// The phase of a token of this age. Each border belongs to the phase after it.
+    pub(crate) fn phase(&self, age: Duration) -> Phase {
+        if age < self.renew {
+            Phase::Fresh
+        } else if age < self.stale {
+            Phase::Renewable
+        } else if age < self.expired {
+            Phase::Stale
+        } else {
+            Phase::Expired
+        }
     }
 }
 

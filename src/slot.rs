@@ -1,5 +1,37 @@
-//! The state behind one cache key, and every rule about when to use, renew, wait or give up. Pure: the time is an
-//! argument, locks are [`source::flight`](crate::source)'s. Imports `error`, `event`, `moment`, `policy`, `token`.
+//! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
+//! about when to use a token, fetch one, wait or give up is here. Pure: the time is an argument, and
+//! the lock belongs to `source::shared_slot`. Imports `backoff`, `error`, `event`, `moment`,
+//! `schedule`, `settings`, `token`.
+//!
+//! Two things change independently of each other: the token and the fetch.
+//!
+//! ```text
+//!            finish(Fetched)
+//!               ┌──────┐        time                 time            time
+//!               │      ▼
+//!  Missing ─────┴──▶ Fresh ───────────▶ Renewable ──────────▶ Stale ──────▶ Expired
+//!     ▲                │                    │                   │              │
+//!     └────────────────┴──── refuse ────────┴───────────────────┴──────────────┘
+//!
+//!                  poll, which returns Lead
+//!           Idle ────────────────────────────▶ Running(FetchId)
+//!             ▲                                       │
+//!             └── finish(Fetched, Failed, Abandoned) ─┘
+//! ```
+//!
+//! What [`poll`](Slot::poll) returns. Where the table says *pause*, the last fetch started less than
+//! a second ago or has failed and is still remembered:
+//!
+//! | token              | fetch idle       | idle, pause                    | fetch running    |
+//! |--------------------|------------------|--------------------------------|------------------|
+//! | `Missing`          | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
+//! | `Fresh`            | `Use`            | `Use`                          | `Use`            |
+//! | `Renewable`        | `Lead`, usable   | `Use` until the pause is over  | `Use`            |
+//! | `Stale`            | `Lead`, usable   | `Use` until the pause is over  | `Follow`, usable |
+//! | `Expired`          | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
+//! | any, forced        | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
+//!
+//! `Lead` becomes `OutOfTime` for a caller who has less time than the pause.
 
 use std::time::Duration;
 
@@ -7,24 +39,54 @@ use crate::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
 use crate::error::Error;
 use crate::event::Reason;
 use crate::moment::Moment;
-use crate::schedule::{Jitter, Renewal, Schedule};
+use crate::schedule::{Jitter, Phase, Renewal, Schedule};
 use crate::settings::Settings;
 use crate::token::AccessToken;
 
 pub(crate) struct Slot {
-    held: Option<Held>,
-    flight: Option<u64>,
-    flights: u64,
-    landed: Option<(u64, Result<AccessToken, Error>)>,
-    fetched_at: Option<Moment>,
-    refused: Option<(Moment, AccessToken)>,
-    /// The last token was dropped because it was refused, and none has come since.
-    dropped: bool,
-    /// Apart from the rest, because most slots have none.
+    token: Cached,
+    fetch: Fetch,
+    /// How the last fetch that ended did so.
+    ended: Ended,
+    /// When the last fetch started, or will have started after its pause.
+    started_at: Option<Moment>,
+    /// The last failure, even if a token has come since. Boxed, because most slots have none.
     failure: Option<Box<Failure>>,
+    last_refusal: Option<(Moment, AccessToken)>,
     jitter: Jitter,
-    last_error: Option<Error>,
     pub(crate) counts: Counts,
+}
+
+enum Cached {
+    /// There is none, for this reason.
+    Missing(Reason),
+    Held(AccessToken, Schedule),
+}
+
+enum Fetch {
+    Idle,
+    Running(FetchId),
+}
+
+/// The number of a fetch at its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FetchId(u64);
+
+enum Ended {
+    /// No fetch has ended yet, or the last one without a result.
+    NoResult,
+    Fetched(FetchId, AccessToken),
+    /// The error is in [`Slot::failure`].
+    Failed(FetchId),
+}
+
+struct Failure {
+    error: Error,
+    at: Moment,
+    /// How long from `at` on the error is returned without another fetch.
+    pause: Duration,
+    /// Failures in a row; 0 once a token has come.
+    streak: u32,
 }
 
 /// What happened at one slot since it was made.
@@ -36,201 +98,209 @@ pub(crate) struct Counts {
     pub(crate) refusals: u64,
 }
 
-struct Held {
-    token: AccessToken,
-    schedule: Schedule,
-}
-
-struct Failure {
-    error: Error,
-    at: Moment,
-    pause: Duration,
-    streak: u32,
-}
-
-/// What a caller is to do.
+/// What a caller must do next.
 pub(crate) enum Next {
-    /// Take this token; the answer holds for this long, unless a flight lands or the token is refused.
+    /// Use this token. The answer stays the same for this long, unless a fetch ends or the token is
+    /// refused.
     Use { token: AccessToken, holds: Duration },
-    /// Fetch one, after this pause, and [`land`](Slot::land) it. `good` is a token that would still do.
-    Lead { after: Duration, reason: Reason, good: Option<Good> },
-    /// Wait for this flight. `good` is a token that would still do.
-    Follow { flight: u64, good: Option<Good> },
-    /// There is none, and asking again so soon would not help.
+    /// Wait for `after`, fetch a token, and [`finish`](Slot::finish) this fetch: it has started.
+    Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
+    /// Wait for this fetch.
+    Follow { fetch: FetchId, usable: Option<Usable> },
+    /// There is no token, and it is too soon to ask again after this error.
     Fail(Error),
+    /// The next fetch may not start within the caller's time.
+    OutOfTime,
+    /// This thread is fetching already: its transport asks the source that needs the token.
+    Recursion,
 }
 
-/// A token that is stale or about to be, and how long it is still accepted.
-pub(crate) struct Good {
+/// A token that needs renewal but is still accepted for a while.
+pub(crate) struct Usable {
     pub(crate) token: AccessToken,
     pub(crate) left: Duration,
 }
 
-/// How a flight ended.
-pub(crate) enum Landing {
+/// How a fetch ended.
+pub(crate) enum Outcome {
     Fetched(AccessToken),
     Failed(Error),
-    /// The leader gave up for reasons of its own (it panicked, or its caller had little time): somebody else may try.
+    /// The fetching caller gave up for reasons of its own (it panicked, or had little time): another
+    /// may try.
     Abandoned,
 }
 
 /// What became of a token that an API refused.
 pub(crate) enum Refusal {
-    /// It is gone from the cache.
+    /// It is no longer cached.
     Dropped,
-    /// It was gone already; this is the one that took its place.
+    /// It was not cached any more; this is its successor.
     Superseded(AccessToken),
-    /// Too soon after the last one: it stays.
-    Throttled,
+    /// Too soon after the last refusal: it stays cached.
+    TooSoon,
 }
 
 impl Slot {
-    /// `jitter`: so that processes with the same lifetimes do not renew together.
     pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
-            held: None,
-            flight: None,
-            flights: 0,
-            landed: None,
-            fetched_at: None,
-            refused: None,
-            dropped: false,
+            token: Cached::Missing(Reason::NoToken),
+            fetch: Fetch::Idle,
+            ended: Ended::NoResult,
+            started_at: None,
             failure: None,
+            last_refusal: None,
             jitter,
-            last_error: None,
             counts: Counts::default(),
         }
     }
 
-    pub(crate) fn next(&self, now: Moment, forced: bool) -> Next {
-        let (good, until_stale) = match &self.held {
-            Some(held) => {
-                let age = now.since(&held.token.sent_at());
-                if age < held.schedule.renew && !forced {
-                    return Next::Use { token: held.token.clone(), holds: held.schedule.renew - age };
+    /// What a caller must do who needs a token now and has `patience` to wait for the start of a
+    /// fetch. `forced`: the cached token does not count.
+    pub(crate) fn poll(&mut self, now: Moment, patience: Duration, forced: bool) -> Next {
+        let mut usable = None;
+        if let (Cached::Held(token, schedule), false) = (&self.token, forced) {
+            let age = now.since(&token.sent_at());
+            let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
+            match (schedule.phase(age), &self.fetch) {
+                (Phase::Fresh, _) => return use_until(schedule.renew),
+                (Phase::Renewable, Fetch::Running(_)) => return use_until(schedule.stale),
+                (Phase::Renewable | Phase::Stale, _) => {
+                    usable = Some(Usable { token: token.clone(), left: schedule.expired.saturating_sub(age) });
                 }
-                let left = held.schedule.expired.saturating_sub(age);
-                let good = (!left.is_zero()).then(|| Good { token: held.token.clone(), left });
-                (good, held.schedule.stale.saturating_sub(age))
+                (Phase::Expired, _) => {}
             }
-            None => (None, Duration::ZERO),
-        };
-        if let Some(flight) = self.flight {
-            return match good {
-                Some(good) if !until_stale.is_zero() && !forced => Next::Use { token: good.token, holds: until_stale },
-                good => Next::Follow { flight, good },
-            };
         }
-        let failing = self.failure.as_ref().and_then(|failure| {
-            let left = failure.pause.saturating_sub(now.since(&failure.at));
-            (!left.is_zero()).then_some((&failure.error, left))
-        });
-        let after = self.fetched_at.map_or(Duration::ZERO, |at| FETCH_SPACING.saturating_sub(now.since(&at)));
-        let pause = failing.map_or(after, |(_, left)| left.max(after));
-        match (good, failing) {
-            (Some(good), _) if !forced && !pause.is_zero() => {
-                Next::Use { holds: pause.min(good.left), token: good.token }
-            }
-            (_, Some((error, _))) => Next::Fail(error.clone()),
-            (good, None) => {
-                let reason = match self.held {
-                    _ if forced => Reason::Forced,
-                    Some(_) => Reason::Expiring,
-                    None if self.dropped => Reason::Refused,
-                    None => Reason::Empty,
-                };
-                Next::Lead { after, reason, good }
-            }
+        match self.fetch {
+            Fetch::Running(fetch) => Next::Follow { fetch, usable },
+            Fetch::Idle => self.start(now, patience, usable, forced),
         }
     }
 
-    /// Begins the flight that [`Next::Lead`] asked for; its number goes to [`land`](Self::land).
-    pub(crate) fn begin(&mut self, now: Moment, after: Duration) -> u64 {
-        self.flights += 1;
-        self.flight = Some(self.flights);
-        self.fetched_at = Some(now.later(after));
+    /// No fetch is under way, and a new token is needed: starts a fetch unless it is too soon.
+    fn start(&mut self, now: Moment, patience: Duration, usable: Option<Usable>, forced: bool) -> Next {
+        let left = |pause: Duration, from: &Moment| pause.saturating_sub(now.since(from));
+        let spacing = self.started_at.map_or(Duration::ZERO, |at| left(FETCH_SPACING, &at));
+        let remembered = self.failure.as_ref().map_or(Duration::ZERO, |failure| left(failure.pause, &failure.at));
+        let pause = remembered.max(spacing);
+        if let Some(usable) = usable.as_ref().filter(|_| !pause.is_zero()) {
+            return Next::Use { token: usable.token.clone(), holds: pause.min(usable.left) };
+        }
+        if let Some(failure) = self.failure.as_ref().filter(|_| !remembered.is_zero()) {
+            return Next::Fail(failure.error.clone());
+        }
+        if spacing >= patience {
+            return Next::OutOfTime;
+        }
         self.counts.fetches += 1;
-        self.flights
+        let fetch = FetchId(self.counts.fetches);
+        self.fetch = Fetch::Running(fetch);
+        self.started_at = Some(now.later(spacing));
+        let reason = match self.token {
+            _ if forced => Reason::Forced,
+            Cached::Held(..) => Reason::Expiring,
+            Cached::Missing(reason) => reason,
+        };
+        Next::Lead { fetch, after: spacing, reason, usable }
     }
 
-    pub(crate) fn land(&mut self, flight: u64, landing: Landing, now: Moment, settings: &Settings) {
-        if self.flight != Some(flight) {
+    /// Ends a fetch. Does nothing if it is not the one under way.
+    pub(crate) fn finish(&mut self, fetch: FetchId, outcome: Outcome, now: Moment, settings: &Settings) {
+        if !self.is_running(fetch) {
             return;
         }
-        self.flight = None;
-        match landing {
-            Landing::Fetched(token) => {
-                let schedule = Schedule::new(token.expires_in(), self.pace(token.sent_at()), self.jitter, settings);
-                self.failure = None;
-                self.dropped = false;
-                self.landed = Some((flight, Ok(token.clone())));
-                // A lifetime of zero serves the callers of this flight and nobody else.
-                self.held = (!schedule.expired.is_zero()).then_some(Held { token, schedule });
+        self.fetch = Fetch::Idle;
+        match outcome {
+            Outcome::Fetched(token) => {
+                let renewal = self.renewal(token.sent_at());
+                let schedule = Schedule::new(token.expires_in(), renewal, self.jitter, settings);
+                if let Some(failure) = &mut self.failure {
+                    (failure.streak, failure.pause) = (0, Duration::ZERO);
+                }
+                self.ended = Ended::Fetched(fetch, token.clone());
+                // A lifetime of zero serves the callers of this fetch and nobody else.
+                self.token = if schedule.expired.is_zero() {
+                    Cached::Missing(Reason::NoToken)
+                } else {
+                    Cached::Held(token, schedule)
+                };
             }
-            Landing::Failed(error) => {
+            Outcome::Failed(error) => {
+                self.counts.failures += 1;
                 let streak = self.failure.as_ref().map_or(1, |failure| failure.streak.saturating_add(1));
                 let pause = failure_pause(&error, streak);
-                self.counts.failures += 1;
-                self.last_error = Some(error.clone());
-                self.landed = Some((flight, Err(error.clone())));
+                self.ended = Ended::Failed(fetch);
                 self.failure = Some(Box::new(Failure { error, at: now, pause, streak }));
             }
-            Landing::Abandoned => {
+            Outcome::Abandoned => {
                 self.counts.failures += 1;
-                self.landed = None;
+                self.ended = Ended::NoResult;
             }
         }
     }
 
-    /// Of a token asked for at this moment: it keeps the pace of the one before it if that was due and still good, and
-    /// no fetch has failed since.
-    fn pace(&self, sent_at: Moment) -> Renewal {
-        let in_due_time = self.held.as_ref().is_some_and(|held| {
-            let age = sent_at.since(&held.token.sent_at());
-            held.schedule.renew <= age && age < held.schedule.expired
-        });
-        if in_due_time && self.failure.is_none() { Renewal::OnSchedule } else { Renewal::Spread }
+    /// How a token requested at this moment is renewed: on schedule if it follows one whose renewal
+    /// was due and that was still accepted, and no fetch has failed in between.
+    fn renewal(&self, sent_at: Moment) -> Renewal {
+        let in_time = matches!(self.phase(sent_at), Phase::Renewable | Phase::Stale);
+        let failing = self.failure.as_ref().is_some_and(|failure| failure.streak > 0);
+        if in_time && !failing { Renewal::OnSchedule } else { Renewal::Spread }
     }
 
-    /// The result of a flight, for those who waited for it; `None` if it was abandoned or is long over.
-    pub(crate) fn landed(&self, flight: u64) -> Option<&Result<AccessToken, Error>> {
-        self.landed.as_ref().filter(|(number, _)| *number == flight).map(|(_, result)| result)
+    /// The result of a fetch, for the callers that waited for it; `None` if it has none, or a later
+    /// one has ended since.
+    pub(crate) fn result(&self, fetch: FetchId) -> Option<Result<AccessToken, Error>> {
+        match &self.ended {
+            Ended::Fetched(ended, token) if *ended == fetch => Some(Ok(token.clone())),
+            Ended::Failed(ended) if *ended == fetch => self.last_error().cloned().map(Err),
+            _ => None,
+        }
     }
 
-    pub(crate) fn is_flying(&self, flight: u64) -> bool {
-        self.flight == Some(flight)
+    pub(crate) fn is_running(&self, fetch: FetchId) -> bool {
+        matches!(self.fetch, Fetch::Running(running) if running == fetch)
     }
 
-    /// An API refused `token` with a 401. It is dropped only if it still is the cached one, and at most once in a
-    /// while: an API that refuses everything must not become a flood of token requests.
+    /// An API refused `token` with a 401. It is dropped only if it still is the cached one, and at
+    /// most once in ten seconds: an API that refuses everything must not cause a flood of token
+    /// requests.
     pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment) -> Refusal {
         self.counts.refusals += 1;
-        match &self.held {
-            Some(held) if !held.token.is_same(token) && now.since(&held.token.sent_at()) < held.schedule.expired => {
-                return Refusal::Superseded(held.token.clone());
+        let refused_before = |(_, refused): &(Moment, AccessToken)| refused.is_same(token);
+        match &self.token {
+            Cached::Held(held, _) if !held.is_same(token) && self.phase(now) != Phase::Expired => {
+                return Refusal::Superseded(held.clone());
             }
-            // Somebody else dropped it a moment ago and is on the way to another one.
-            None if self.refused.as_ref().is_some_and(|(_, refused)| refused.is_same(token)) => {
-                return Refusal::Dropped;
-            }
+            // Another caller dropped it a moment ago; its successor is being fetched.
+            Cached::Missing(_) if self.last_refusal.as_ref().is_some_and(refused_before) => return Refusal::Dropped,
             _ => {}
         }
-        if self.refused.as_ref().is_some_and(|(at, _)| now.since(at) < REFUSAL_SPACING) {
-            return Refusal::Throttled;
+        if self.last_refusal.as_ref().is_some_and(|(at, _)| now.since(at) < REFUSAL_SPACING) {
+            return Refusal::TooSoon;
         }
-        self.refused = Some((now, token.clone()));
-        self.dropped = true;
-        self.held = None;
+        self.last_refusal = Some((now, token.clone()));
+        self.token = Cached::Missing(Reason::Refused);
         Refusal::Dropped
     }
 
-    /// The cached token, with its age and life, for support.
+    /// The cached token, with the ages at which it is renewed and expires.
     pub(crate) fn held(&self) -> Option<(&AccessToken, Schedule)> {
-        self.held.as_ref().map(|held| (&held.token, held.schedule))
+        match &self.token {
+            Cached::Held(token, schedule) => Some((token, *schedule)),
+            Cached::Missing(_) => None,
+        }
     }
 
+    /// The error of the last fetch that failed, even if a later one succeeded.
     pub(crate) fn last_error(&self) -> Option<&Error> {
-        self.last_error.as_ref()
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// The phase of the cached token; a slot without one counts as one whose token has expired.
+    fn phase(&self, now: Moment) -> Phase {
+        match &self.token {
+            Cached::Held(token, schedule) => schedule.phase(now.since(&token.sent_at())),
+            Cached::Missing(_) => Phase::Expired,
+        }
     }
 }
 
@@ -256,9 +326,27 @@ mod tests {
     /// Renewed from 770 s (no jitter), stale from 970 s, dead at 1000 s.
     fn with_token() -> Slot {
         let mut slot = Slot::new(Jitter::default());
-        let flight = slot.begin(at(0), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("one", 0)), at(1), &Settings::default());
+        let fetch = lead(&mut slot, 0);
+        slot.finish(fetch, Outcome::Fetched(token("one", 0)), at(1), &Settings::default());
         slot
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn poll(slot: &mut Slot, now: u64) -> Next {
+        slot.poll(at(now), PATIENCE, false)
+    }
+
+    fn forced(slot: &mut Slot, now: u64) -> Next {
+        slot.poll(at(now), PATIENCE, true)
+    }
+
+    /// Starts a fetch, by force if need be.
+    fn lead(slot: &mut Slot, now: u64) -> FetchId {
+        match slot.poll(at(now), PATIENCE, slot.held().is_some()) {
+            Next::Lead { fetch, .. } => fetch,
+            other => panic!("{}", word(&other)),
+        }
     }
 
     fn word(next: &Next) -> &'static str {
@@ -267,6 +355,8 @@ mod tests {
             Next::Lead { .. } => "lead",
             Next::Follow { .. } => "follow",
             Next::Fail(_) => "fail",
+            Next::OutOfTime => "out of time",
+            Next::Recursion => "recursion",
         }
     }
 
@@ -276,46 +366,58 @@ mod tests {
 
     #[test]
     fn each_border_of_a_life_belongs_to_what_follows_it() {
-        let slot = with_token();
-        let schedule = slot.held().expect("a token").1;
-        let words: Vec<_> = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&slot.next(at(age), false)))).into();
+        let schedule = with_token().held().expect("a token").1;
+        let words = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&poll(&mut with_token(), age))));
         assert_eq!((schedule.renew.as_secs(), schedule.stale.as_secs()), (770, 970));
         assert_eq!(words, [(769, "use"), (770, "lead"), (969, "lead"), (970, "lead"), (999, "lead"), (1000, "lead")]);
-        assert!(matches!(slot.next(at(999), false), Next::Lead { good: Some(good), .. } if good.left.as_secs() == 1));
-        assert!(matches!(slot.next(at(1000), false), Next::Lead { good: None, .. }));
-        assert!(matches!(slot.next(at(700), false), Next::Use { holds, .. } if holds.as_secs() == 70));
+        let at_age = |age| poll(&mut with_token(), age);
+        assert!(matches!(at_age(999), Next::Lead { usable: Some(usable), .. } if usable.left.as_secs() == 1));
+        assert!(matches!(at_age(1000), Next::Lead { usable: None, .. }));
+        assert!(matches!(at_age(700), Next::Use { holds, .. } if holds.as_secs() == 70));
     }
 
     #[test]
     fn while_somebody_renews_others_use_the_token_until_it_is_stale() {
         let mut slot = with_token();
-        let flight = slot.begin(at(800), Duration::ZERO);
-        assert!(matches!(slot.next(at(969), false), Next::Use { holds, .. } if holds.as_secs() == 1));
-        assert!(matches!(slot.next(at(970), false), Next::Follow { flight: f, good: Some(_) } if f == flight));
-        assert!(matches!(slot.next(at(1000), false), Next::Follow { good: None, .. }));
-        assert_eq!(word(&slot.next(at(800), true)), "follow");
-        assert!(slot.is_flying(flight) && !slot.is_flying(flight + 1));
+        let renewal = lead(&mut slot, 800);
+        assert!(matches!(poll(&mut slot, 969), Next::Use { holds, .. } if holds.as_secs() == 1));
+        assert!(matches!(poll(&mut slot, 970), Next::Follow { fetch, usable: Some(_) } if fetch == renewal));
+        assert!(matches!(poll(&mut slot, 1000), Next::Follow { usable: None, .. }));
+        assert!(matches!(forced(&mut slot, 800), Next::Follow { usable: None, .. }));
+        assert!(slot.is_running(renewal) && !slot.is_running(FetchId(renewal.0 + 1)));
     }
 
     #[test]
-    fn a_failure_is_remembered_to_its_last_moment_and_the_good_token_used_meanwhile() {
+    fn a_failure_is_remembered_to_its_last_moment_and_the_usable_token_used_meanwhile() {
         let mut slot = with_token();
-        let flight = slot.begin(at(800), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(801), &Settings::default());
-        assert!(slot.landed(flight).is_some_and(Result::is_err) && slot.landed(flight - 1).is_none());
-        // Ten seconds for what retrying cannot mend.
-        assert!(matches!(slot.next(at(805), false), Next::Use { holds, .. } if holds.as_secs() == 6));
-        assert_eq!(word(&slot.next(at(810), true)), "fail");
-        assert_eq!(word(&slot.next(at(811), false)), "lead");
-        let flight = slot.begin(at(995), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(995), &Settings::default());
-        assert!(matches!(slot.next(at(998), false), Next::Use { holds, .. } if holds.as_secs() == 2));
-        assert_eq!(word(&slot.next(at(1000), false)), "fail");
-        assert_eq!((slot.counts.fetches, slot.counts.failures), (3, 2));
+        let first = fail_from(&mut slot, 800, 801);
+        assert!(slot.result(first).is_some_and(|result| result.is_err()));
+        assert!(slot.result(FetchId(first.0 - 1)).is_none());
+        // Ten seconds for what another attempt would not change.
+        assert!(matches!(poll(&mut slot, 805), Next::Use { holds, .. } if holds.as_secs() == 6));
+        assert_eq!(word(&forced(&mut slot, 810)), "fail");
+        assert_eq!(word(&poll(&mut slot, 811)), "lead");
+        slot.finish(FetchId(first.0 + 1), Outcome::Failed(error()), at(812), &Settings::default());
+        fail_from(&mut slot, 995, 995);
+        assert!(matches!(poll(&mut slot, 998), Next::Use { holds, .. } if holds.as_secs() == 2));
+        assert_eq!(word(&poll(&mut slot, 1000)), "fail");
+        assert_eq!((slot.counts.fetches, slot.counts.failures), (4, 3));
         assert!(slot.last_error().is_some());
     }
 
-    /// When the last token is renewed, counted from its own request: 740 s at the kept pace, 308 s if it is spread.
+    #[test]
+    fn the_last_error_outlives_the_failure_and_keeps_nobody_waiting() {
+        let mut slot = Slot::new(Jitter::default());
+        fail_from(&mut slot, 0, 1);
+        let fetch = fetch(&mut slot, 20);
+        assert!(slot.last_error().is_some());
+        assert!(slot.result(fetch).is_some_and(|result| result.is_ok()));
+        assert_eq!(word(&poll(&mut slot, 21)), "use");
+        assert!(matches!(poll(&mut slot, 2000), Next::Lead { after, .. } if after.is_zero()));
+    }
+
+    /// When the last token is renewed, counted from its own request: 740 s on schedule, 308 s if it
+    /// is spread.
     fn renewed_after(story: impl FnOnce(&mut Slot) -> u64) -> u64 {
         let mut slot = Slot::new(Jitter { on_schedule: 1.0, spread: 1.0 });
         fetch(&mut slot, 0);
@@ -325,25 +427,27 @@ mod tests {
         slot.held().expect("a token").1.renew.as_secs()
     }
 
-    fn fetch(slot: &mut Slot, sent: u64) {
-        let flight = slot.begin(at(sent), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("another", sent)), at(sent + 1), &Settings::default());
+    fn fetch(slot: &mut Slot, sent: u64) -> FetchId {
+        let fetch = lead(slot, sent);
+        slot.finish(fetch, Outcome::Fetched(token("another", sent)), at(sent + 1), &Settings::default());
+        fetch
     }
 
-    fn fail(slot: &mut Slot, sent: u64) {
-        let flight = slot.begin(at(sent), Duration::ZERO);
-        slot.land(flight, Landing::Failed(error()), at(sent + 1), &Settings::default());
+    fn fail_from(slot: &mut Slot, sent: u64, ended: u64) -> FetchId {
+        let fetch = lead(slot, sent);
+        slot.finish(fetch, Outcome::Failed(error()), at(ended), &Settings::default());
+        fetch
     }
 
     #[test]
-    fn d32_a_token_that_follows_a_good_one_in_due_time_keeps_the_pace() {
+    fn d32_a_token_that_follows_a_usable_one_in_time_is_renewed_on_schedule() {
         assert_eq!(renewed_after(|_| 308), 740);
         assert_eq!(renewed_after(|_| 999), 740);
     }
 
     #[test]
-    fn d32_a_token_is_spread_after_whatever_may_have_happened_to_many_processes_at_once() {
-        assert_eq!(renewed_after(|_| 1000), 308, "the last one had died");
+    fn d32_a_renewal_is_spread_after_whatever_may_have_happened_to_many_processes_at_once() {
+        assert_eq!(renewed_after(|_| 1000), 308, "the last one had expired");
         assert_eq!(renewed_after(|_| 307), 308, "renewed by force before it was due");
         let refused = |slot: &mut Slot| {
             slot.refuse(&slot.held().expect("a token").0.clone(), at(500));
@@ -351,12 +455,12 @@ mod tests {
         };
         assert_eq!(renewed_after(refused), 308, "an API refused the last one");
         let outage = |slot: &mut Slot| {
-            fail(slot, 400);
+            fail_from(slot, 400, 401);
             500
         };
-        assert_eq!(renewed_after(outage), 308, "an outage, although the last one was good");
+        assert_eq!(renewed_after(outage), 308, "an outage, although the last one was usable");
         let over = |slot: &mut Slot| {
-            fail(slot, 400);
+            fail_from(slot, 400, 401);
             fetch(slot, 500);
             808
         };
@@ -364,49 +468,56 @@ mod tests {
     }
 
     #[test]
-    fn only_the_flight_under_way_can_land_and_an_abandoned_one_leaves_no_result() {
+    fn only_the_running_fetch_can_finish_and_an_abandoned_one_leaves_no_result() {
         let mut slot = Slot::new(Jitter::default());
-        let flight = slot.begin(at(0), Duration::ZERO);
-        slot.land(flight + 1, Landing::Fetched(token("x", 0)), at(0), &Settings::default());
-        assert!(slot.held().is_none() && slot.is_flying(flight));
-        slot.land(flight, Landing::Abandoned, at(0), &Settings::default());
-        assert!(slot.landed(flight).is_none() && !slot.is_flying(flight));
+        let running = lead(&mut slot, 0);
+        slot.finish(FetchId(running.0 + 1), Outcome::Fetched(token("x", 0)), at(0), &Settings::default());
+        assert!(slot.held().is_none() && slot.is_running(running));
+        slot.finish(running, Outcome::Abandoned, at(0), &Settings::default());
+        assert!(slot.result(running).is_none() && !slot.is_running(running));
         assert!(
-            matches!(slot.next(at(0), false), Next::Lead { after, reason: Reason::Empty, .. } if after.as_secs() == 1)
+            matches!(poll(&mut slot, 0), Next::Lead { after, reason: Reason::NoToken, .. } if after.as_secs() == 1)
         );
         assert_eq!(slot.counts.failures, 1);
     }
 
     #[test]
-    fn fetches_start_a_second_apart_also_after_a_pause() {
+    fn fetches_start_a_second_apart_even_after_a_pause() {
         let mut slot = Slot::new(Jitter::default());
-        let flight = slot.begin(at(0), Duration::from_secs(1));
-        slot.land(flight, Landing::Abandoned, at(1), &Settings::default());
-        assert!(matches!(slot.next(at(1), false), Next::Lead { after, .. } if after.as_secs() == 1));
-        assert!(matches!(slot.next(at(2), false), Next::Lead { after, .. } if after.is_zero()));
+        let abandon = |slot: &mut Slot, fetch| slot.finish(fetch, Outcome::Abandoned, at(1), &Settings::default());
+        let first = lead(&mut slot, 0);
+        abandon(&mut slot, first);
+        let Next::Lead { fetch: second, after, .. } = poll(&mut slot, 0) else { panic!("not led") };
+        assert_eq!(after.as_secs(), 1);
+        abandon(&mut slot, second);
+        assert!(matches!(slot.poll(at(1), Duration::from_secs(1), false), Next::OutOfTime));
+        let Next::Lead { fetch: third, after, .. } = poll(&mut slot, 1) else { panic!("not led") };
+        assert_eq!(after.as_secs(), 1);
+        abandon(&mut slot, third);
+        assert!(matches!(poll(&mut slot, 3), Next::Lead { after, .. } if after.is_zero()));
     }
 
     #[test]
-    fn a_refusal_drops_the_token_once_in_ten_seconds_and_tells_why_the_next_is_fetched() {
+    fn a_refusal_drops_the_token_once_in_ten_seconds_and_says_why_the_next_is_fetched() {
         let mut slot = with_token();
         let one = token("one", 0);
         assert!(matches!(slot.refuse(&one, at(20)), Refusal::Dropped));
-        assert!(matches!(slot.next(at(20), false), Next::Lead { reason: Reason::Refused, .. }));
-        // Another thread that reports the same token joins in.
+        // Another thread that reports the same token waits for the same renewal.
         assert!(matches!(slot.refuse(&one, at(21)), Refusal::Dropped));
-        let flight = slot.begin(at(21), Duration::ZERO);
-        slot.land(flight, Landing::Fetched(token("two", 21)), at(21), &Settings::default());
+        let Next::Lead { fetch, reason, .. } = poll(&mut slot, 21) else { panic!("not led") };
+        assert_eq!(reason, Reason::Refused);
+        slot.finish(fetch, Outcome::Fetched(token("two", 21)), at(21), &Settings::default());
         assert!(matches!(slot.refuse(&one, at(22)), Refusal::Superseded(two) if two.secret() == "two"));
-        assert!(matches!(slot.refuse(&token("two", 21), at(29)), Refusal::Throttled));
-        assert_eq!(word(&slot.next(at(29), false)), "use");
+        assert!(matches!(slot.refuse(&token("two", 21), at(29)), Refusal::TooSoon));
+        assert_eq!(word(&poll(&mut slot, 29)), "use");
         assert!(matches!(slot.refuse(&token("two", 21), at(30)), Refusal::Dropped));
         assert_eq!(slot.counts.refusals, 5);
         // A late word about a token that is neither cached nor the last one refused.
-        assert!(matches!(slot.refuse(&one, at(31)), Refusal::Throttled));
+        assert!(matches!(slot.refuse(&one, at(31)), Refusal::TooSoon));
     }
 
     #[test]
-    fn a_dead_token_supersedes_nothing() {
+    fn an_expired_token_supersedes_nothing() {
         let mut slot = with_token();
         assert!(matches!(slot.refuse(&token("zero", 0), at(999)), Refusal::Superseded(_)));
         assert!(matches!(slot.refuse(&token("zero", 0), at(1000)), Refusal::Dropped));

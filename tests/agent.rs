@@ -387,9 +387,9 @@ fn a_401_of_the_second_sources_api_is_not_told_as_one_without_a_token() {
             .into();
         assert_eq!(status(&get(&agent, &two.url("/"))), 401);
         assert_eq!(two.tokens(), ["B1", "B2"]);
-        assert_eq!((for_one.inspect().bare.len(), for_two.inspect().bare.len()), (0, 0));
+        assert_eq!((for_one.inspect().origins_not_allowed.len(), for_two.inspect().origins_not_allowed.len()), (0, 0));
         assert_eq!(status(&get(&agent, &two.url_by_name("/"))), 401);
-        assert_eq!((for_one.inspect().bare.len(), for_two.inspect().bare.len()), (1, 1));
+        assert_eq!((for_one.inspect().origins_not_allowed.len(), for_two.inspect().origins_not_allowed.len()), (1, 1));
     }
 }
 
@@ -1414,7 +1414,7 @@ fn an_api_that_lives_at_another_origin_than_the_audience_is_named_once() {
     let count = Arc::clone(&bare);
     let source = builder(&script, &api)
         .on_event(move |event| {
-            if matches!(event.kind, EventKind::Bare { .. }) {
+            if matches!(event.kind, EventKind::OriginNotAllowed { .. }) {
                 assert!(event.to_string().contains("TokenRequest::allow_origin"), "{event}");
                 count.fetch_add(1, Ordering::Relaxed);
             }
@@ -1429,6 +1429,6 @@ fn an_api_that_lives_at_another_origin_than_the_audience_is_named_once() {
         // A 401 of the caller's own credentials is the caller's.
         drop(agent.get(elsewhere.url_by_name("/")).header("authorization", "Basic eDp5").call());
     }
-    assert_eq!(source.inspect().bare, [elsewhere.url("")]);
+    assert_eq!(source.inspect().origins_not_allowed, [elsewhere.url("")]);
     assert_eq!((bare.load(Ordering::Relaxed), script.requests().len()), (1, 0));
 }

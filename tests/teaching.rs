@@ -269,7 +269,7 @@ mod over_the_network {
         let logged: Vec<String> =
             LOGGED.lock().expect("a log").iter().filter(|line| line.contains(&origin)).cloned().collect();
         assert_eq!(logged, expected, "once, as a warning");
-        assert_eq!(source.inspect().bare, [origin]);
+        assert_eq!(source.inspect().origins_not_allowed, [origin]);
         assert_eq!(auth.connections(), 0, "no token was asked for");
         assert!(api.requests().iter().all(|request| !request.headers().contains_key("authorization")));
     }

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::request::TokenRequest;
 use crate::settings::Settings;
 use crate::source::clock::{Clock, SystemClock};
-use crate::source::flight::Flight;
+use crate::source::flight::SharedSlot;
 use crate::source::store::{TokenCache, jitter};
 use crate::source::{Hook, Inner, TokenSource};
 use crate::transport::Transport;
@@ -46,12 +46,12 @@ pub struct TokenSourceBuilder {
     clock: Arc<dyn Clock>,
     settings: Settings,
     hook: Option<Box<Hook>>,
-    shared: Option<Box<FindFlight>>,
+    shared: Option<Box<FindSlot>>,
 }
 
 /// Where the slot of a question is, if it is shared. A closure, so that a program without a shared cache carries neither
 /// its keys nor its map.
-type FindFlight = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<Flight>, Error> + Send + Sync;
+type FindSlot = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
 
 impl TokenSourceBuilder {
     pub(super) fn new(credentials: Credentials, request: TokenRequest, transport: Arc<dyn Transport>) -> Self {
@@ -87,8 +87,7 @@ impl TokenSourceBuilder {
     /// ```
     pub fn cache(mut self, cache: &TokenCache) -> Self {
         let cache = cache.clone();
-        self.shared =
-            Some(Box::new(move |request, credentials| Ok(cache.flight(&CacheKey::new(request, credentials)?))));
+        self.shared = Some(Box::new(move |request, credentials| Ok(cache.slot(&CacheKey::new(request, credentials)?))));
         self
     }
 
@@ -311,22 +310,22 @@ impl TokenSourceBuilder {
                  TokenRequest::allow_origin(\"https://api.example.com\")",
             ));
         }
-        let flight = match self.shared {
+        let slot = match self.shared {
             Some(find) => find(&self.request, &self.credentials)?,
             None => {
                 self.request.check_one_method(&self.credentials.identity()?.0)?;
-                Arc::new(Flight::new(jitter()))
+                Arc::new(SharedSlot::new(jitter()))
             }
         };
         Ok(TokenSource(Arc::new(Inner {
-            flight,
+            slot,
             credentials: self.credentials,
             request: self.request,
             transport: self.transport,
             clock: self.clock,
             settings: self.settings,
             hook: self.hook,
-            bare: Mutex::default(),
+            origins_not_allowed: Mutex::default(),
         })))
     }
 }

@@ -1,150 +1,133 @@
-//! Getting a token: from the slot, by fetching it, or by waiting for whoever does.
+//! Getting a token: from the cache, by fetching it, or by waiting for the caller that does.
+//! Imports `backoff`, `error`, `event`, `moment`, `shared_slot`, `slot`, `thread_cache`, `token`,
+//! `transport`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
 use crate::backoff::retry_pause;
 use crate::error::{Error, TransportError, TransportErrorKind, TransportFailure};
 use crate::event::{EventKind, Reason};
-use crate::moment::Moment;
-use crate::slot::{Good, Landing};
-use crate::source::flight::Turn;
+use crate::moment::Deadline;
+use crate::slot::{FetchId, Next, Outcome, Usable};
 use crate::source::hits;
 use crate::source::store::random;
 use crate::source::{Inner, TokenSource};
 use crate::token::AccessToken;
 use crate::transport::Limits;
 
-/// A leader with a good token in hand gives the server at least this long, and never more than half of what the
-/// token has left beyond it.
+/// A renewal in the hands of a caller with a usable token takes at most half of what the token has
+/// left, but gets at least this long.
 const LEAST_RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When a call must be back, by the monotonic clock alone: a wall clock set forward is no reason to give up.
-#[derive(Clone, Copy)]
-struct Deadline(Instant);
-
-impl Deadline {
-    fn after(now: Moment, budget: Duration) -> Self {
-        // A budget beyond what the clock can show is no limit; a year will do.
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        Self(now.later(budget.min(YEAR)).monotonic)
-    }
-
-    fn left(self, now: Moment) -> Duration {
-        self.0.saturating_duration_since(now.monotonic)
-    }
-}
-
 impl TokenSource {
-    pub(super) fn acquire(&self, budget: Duration, forced: bool) -> Result<AccessToken, Error> {
-        if let Some(token) = self.recall().filter(|_| !forced) {
-            return Ok(token);
-        }
-        self.acquire_from_slot(budget, forced)
+    /// A valid token, within the source's own time limit and before `deadline`.
+    pub(super) fn token_by(&self, deadline: Option<Deadline>) -> Result<AccessToken, Error> {
+        self.recall().map_or_else(|| self.acquire(deadline, false), Ok)
     }
 
+    /// A token from the cache of this thread.
+    pub(super) fn recall(&self) -> Option<AccessToken> {
+        hits::recall(&self.0.slot, self.0.clock.monotonic())
+    }
+
+    /// A valid token from the slot; `forced`: the cached one does not count.
     #[cold]
-    fn acquire_from_slot(&self, budget: Duration, forced: bool) -> Result<AccessToken, Error> {
+    pub(super) fn acquire(&self, deadline: Option<Deadline>, forced: bool) -> Result<AccessToken, Error> {
         let mut now = self.0.clock.now();
-        let deadline = Deadline::after(now, budget);
+        let own = Deadline::after(now.monotonic, self.0.settings.timeout);
+        let deadline = deadline.map_or(own, |deadline| deadline.min(own));
         loop {
-            match self.0.flight.turn(now, forced, deadline.left(now)) {
-                Some(Turn::Use(found)) => return Ok(hits::remember(&self.0.flight, found, now.monotonic)),
-                Some(Turn::Fail(error)) => {
-                    self.tell(EventKind::Throttled { error: &error });
-                    return Err(error);
+            // Read before the slot is: what the slot says then belongs to this generation or a later one.
+            let generation = self.0.slot.generation();
+            match self.0.slot.poll(now, deadline.left(now.monotonic), forced) {
+                Next::Use { token, holds } => {
+                    return Ok(hits::remember(&self.0.slot, generation, token, holds, now.monotonic));
                 }
-                Some(Turn::Lead { flight, after, reason, good }) => {
-                    return self.lead(flight, after, reason, good.filter(|_| !forced), deadline);
+                Next::Lead { fetch, after, reason, usable } => {
+                    return self.lead(fetch, after, reason, usable, deadline);
                 }
-                Some(Turn::Follow { flight, good }) => {
-                    if let Some(result) = self.follow(flight, good.filter(|_| !forced), deadline.left(now)) {
+                Next::Follow { fetch, usable } => {
+                    if let Some(result) = self.follow(fetch, usable, deadline.left(now.monotonic)) {
                         return result;
                     }
                 }
-                Some(Turn::Recursion) => return Err(recursion()),
-                None => return Err(self.0.out_of_time("the next token request is not due within the caller's time")),
+                Next::Fail(error) => {
+                    self.emit(EventKind::RememberedFailure { error: &error });
+                    return Err(error);
+                }
+                Next::OutOfTime => {
+                    return Err(self.0.out_of_time("the next token request is not due within the caller's time"));
+                }
+                Next::Recursion => return Err(recursion()),
             }
             now = self.0.clock.now();
-            if deadline.left(now).is_zero() {
+            if deadline.left(now.monotonic).is_zero() {
                 return Err(self.0.out_of_time("another caller's token request outlasted the caller's time"));
             }
         }
     }
 
-    /// The token that this thread used last, if it still may.
-    fn recall(&self) -> Option<AccessToken> {
-        hits::recall(&self.0.flight, self.0.clock.monotonic())
-    }
-
-    /// A token that needs no waiting and no renewal.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn ready(&self) -> Option<AccessToken> {
-        self.recall().or_else(|| {
-            let now = self.0.clock.now();
-            self.0.flight.glance(now).map(|found| hits::remember(&self.0.flight, found, now.monotonic))
-        })
-    }
-
-    /// `None`: the flight brought nothing; look again.
-    fn follow(&self, flight: u64, good: Option<Good>, left: Duration) -> Option<Result<AccessToken, Error>> {
+    /// Waits for the fetch of another caller. With a usable token only for half of what it has left,
+    /// and then takes that. `None`: poll again.
+    fn follow(&self, fetch: FetchId, usable: Option<Usable>, left: Duration) -> Option<Result<AccessToken, Error>> {
         let from = self.0.clock.now();
-        let longest = good.as_ref().map_or(left, |good| left.min(good.left / 2));
-        let result = self.0.flight.wait(flight, longest);
+        let longest = usable.as_ref().map_or(left, |usable| left.min(usable.left / 2));
+        let result = self.0.slot.wait(fetch, longest);
         let duration = self.0.clock.now().since(&from);
-        match (result, good) {
+        match (result, usable) {
             (Some(Ok(token)), _) => {
-                self.tell(EventKind::Waited { duration });
+                self.emit(EventKind::Waited { duration });
                 Some(Ok(token))
             }
-            (_, Some(good)) if duration < good.left => Some(Ok(good.token)),
+            (_, Some(usable)) if duration < usable.left => Some(Ok(usable.token)),
             (Some(Err(error)), _) => Some(Err(error)),
             (None, _) => None,
         }
     }
 
+    /// Fetches a token for all who wait, in the time of this caller.
     fn lead(
         &self,
-        flight: u64,
+        fetch: FetchId,
         after: Duration,
         reason: Reason,
-        good: Option<Good>,
+        usable: Option<Usable>,
         deadline: Deadline,
     ) -> Result<AccessToken, Error> {
-        // Lands the flight whatever happens below, a panic in the caller's transport or closure included.
-        let mut landing = OnDrop { inner: &self.0, flight, landing: Some(Landing::Abandoned) };
+        // Ends the fetch whatever happens below, even if the caller's transport or closure panics.
+        let mut guard = FinishOnDrop { inner: &self.0, fetch, outcome: Some(Outcome::Abandoned) };
         if !after.is_zero() {
             self.0.clock.sleep(after);
         }
         let from = self.0.clock.now();
-        let longest = good.as_ref().map_or(self.0.settings.timeout, |good| {
-            self.0.settings.timeout.min((good.left / 2).max(LEAST_RENEWAL_TIMEOUT))
-        });
-        let hurried = deadline.left(from) < longest;
-        let deadline = if hurried { deadline } else { Deadline::after(from, longest) };
-        let retries = if good.is_some() { 0 } else { self.0.settings.retries };
+        let timeout = self.0.settings.timeout;
+        let longest =
+            usable.as_ref().map_or(timeout, |usable| timeout.min((usable.left / 2).max(LEAST_RENEWAL_TIMEOUT)));
+        let hurried = deadline.left(from.monotonic) < longest;
+        let deadline = if hurried { deadline } else { Deadline::after(from.monotonic, longest) };
+        let retries = if usable.is_some() { 0 } else { self.0.settings.retries };
         let result = self.fetch(reason, retries, deadline);
-        landing.landing = Some(match &result {
-            Ok(token) => Landing::Fetched(token.clone()),
+        guard.outcome = Some(match &result {
+            Ok(token) => Outcome::Fetched(token.clone()),
             // Running out of the caller's own time says nothing about the server.
             Err(Error::Transport(failure)) if hurried && failure.kind == TransportErrorKind::Timeout => {
-                Landing::Abandoned
+                Outcome::Abandoned
             }
-            Err(error) => Landing::Failed(error.clone()),
+            Err(error) => Outcome::Failed(error.clone()),
         });
-        drop(landing);
-        match (result, good) {
-            (Err(error), Some(good)) if after + self.0.clock.now().since(&from) < good.left => {
-                self.tell(EventKind::RenewalFailed { error: &error });
-                Ok(good.token)
+        drop(guard);
+        match (result, usable) {
+            (Err(error), Some(usable)) if after + self.0.clock.now().since(&from) < usable.left => {
+                self.emit(EventKind::RenewalFailed { error: &error });
+                Ok(usable.token)
             }
             (result, _) => result,
         }
     }
 
-    /// One token, with retries, inside the deadline.
     fn fetch(&self, reason: Reason, retries: u32, deadline: Deadline) -> Result<AccessToken, Error> {
         let mut retry = 0;
         loop {
@@ -156,7 +139,7 @@ impl TokenSource {
                 return Err(error);
             }
             match retry_pause(&error, retry, random()) {
-                Some(pause) if pause < deadline.left(self.0.clock.now()) => self.0.clock.sleep(pause),
+                Some(pause) if pause < deadline.left(self.0.clock.monotonic()) => self.0.clock.sleep(pause),
                 _ => return Err(error),
             }
             retry += 1;
@@ -166,10 +149,10 @@ impl TokenSource {
     fn attempt(&self, reason: Reason, retry: u32, deadline: Deadline) -> Result<AccessToken, Error> {
         let authentication = self.0.credentials.authenticate()?;
         let request = self.0.request.encode_with(&authentication)?;
-        self.tell(EventKind::Requested { reason, retry });
+        self.emit(EventKind::Requested { reason, retry });
         let sent_at = self.0.clock.now();
         let limits = Limits {
-            timeout: deadline.left(sent_at),
+            timeout: deadline.left(sent_at.monotonic),
             connect_timeout: self.0.settings.connect_timeout,
             max_body: self.0.settings.max_body,
         };
@@ -189,7 +172,7 @@ impl TokenSource {
             Err(error) => Err(error.into_error(self.0.request.endpoint_host())),
         };
         let duration = self.0.clock.now().since(&sent_at);
-        self.tell(EventKind::Answered { duration, status, error: result.as_ref().err() });
+        self.emit(EventKind::Answered { duration, status, error: result.as_ref().err() });
         result
     }
 }
@@ -212,16 +195,17 @@ fn recursion() -> Error {
     )
 }
 
-struct OnDrop<'a> {
+/// Ends a fetch with this outcome when it is dropped.
+struct FinishOnDrop<'a> {
     inner: &'a Inner,
-    flight: u64,
-    landing: Option<Landing>,
+    fetch: FetchId,
+    outcome: Option<Outcome>,
 }
 
-impl Drop for OnDrop<'_> {
+impl Drop for FinishOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(landing) = self.landing.take() {
-            self.inner.flight.land(self.flight, landing, self.inner.clock.now(), &self.inner.settings);
+        if let Some(outcome) = self.outcome.take() {
+            self.inner.slot.finish(self.fetch, outcome, self.inner.clock.now(), &self.inner.settings);
         }
     }
 }

@@ -1,137 +1,101 @@
-//! One lock and one bell around a slot: of all callers that need a token at once, one fetches and the others wait.
-//! Imports `error`, `event`, `moment`, `policy`, `slot`, `token`.
+//! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need a
+//! token at once, one fetches it and the rest wait. Imports `error`, `moment`, `schedule`,
+//! `settings`, `slot`, `token`.
 //!
-//! The lock is held for a look or a note, never while a token request is under way. A leader that panics lands its
-//! flight as abandoned on the way out, so nobody waits for the dead.
+//! The lock is held only to read or update the slot, never during a token request. If the fetching
+//! thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
 
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicUsize;
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(all(test, loom)))]
 use std::sync::{Condvar, Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-// The model checker takes the place of the lock, the bell and the threads (see `model`, at the end).
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU64, Ordering};
-#[cfg(loom)]
+// In its own model tests (`model`, at the end) the model checker takes the place of the mutex, the
+// condition variable and the threads.
+#[cfg(all(test, loom))]
+use loom::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(all(test, loom))]
 use loom::sync::{Condvar, Mutex, MutexGuard};
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 use loom::thread::{self, ThreadId};
 
 use crate::error::Error;
-use crate::event::Reason;
 use crate::moment::Moment;
 use crate::schedule::Jitter;
 use crate::settings::Settings;
-use crate::slot::{Good, Landing, Next, Refusal, Slot};
+use crate::slot::{FetchId, Next, Outcome, Refusal, Slot};
 use crate::token::AccessToken;
 
-pub(crate) struct Flight {
+pub(crate) struct SharedSlot {
     state: Mutex<State>,
-    bell: Condvar,
-    /// Another one for each flight of this process.
+    /// Notified whenever a fetch ends.
+    finished: Condvar,
+    /// Unique within this process; thread caches use it as their key.
     id: usize,
-    /// Changes whenever the token does: what was read before that is not to be used any more.
-    edition: AtomicU64,
+    /// Changes whenever a fetch ends or a token is refused.
+    generation: AtomicUsize,
 }
 
-static IDS: AtomicUsize = AtomicUsize::new(0);
+// Not the model checker's: it is no part of the protocol.
+static IDS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 struct State {
     slot: Slot,
-    /// Who leads the flight under way: a leader must not wait for itself.
+    /// The thread of the fetch under way.
     leader: Option<ThreadId>,
 }
 
-/// A token that is good for `holds`, as long as the edition is this one.
-pub(crate) struct Found {
-    pub(crate) token: AccessToken,
-    pub(crate) holds: Duration,
-    pub(crate) edition: u64,
-}
-
-/// What a caller is to do, seen from outside the lock.
-pub(crate) enum Turn {
-    Use(Found),
-    Lead {
-        flight: u64,
-        after: Duration,
-        reason: Reason,
-        good: Option<Good>,
-    },
-    Follow {
-        flight: u64,
-        good: Option<Good>,
-    },
-    Fail(Error),
-    /// The caller is in the middle of fetching this very token.
-    Recursion,
-}
-
-impl Flight {
+impl SharedSlot {
     pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
             state: Mutex::new(State { slot: Slot::new(jitter), leader: None }),
-            bell: Condvar::new(),
-            id: IDS.fetch_add(1, Ordering::Relaxed),
-            edition: AtomicU64::new(0),
+            finished: Condvar::new(),
+            id: IDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            generation: AtomicUsize::new(0),
         }
     }
 
-    /// One look at the slot. `Turn::Lead` is given to one caller at a time and obliges it to [`land`](Self::land);
-    /// nobody leads that has less than `patience` to wait for its start.
-    pub(crate) fn turn(&self, now: Moment, forced: bool, patience: Duration) -> Option<Turn> {
+    /// What this caller must do next. Only one caller at a time gets [`Next::Lead`], and it must
+    /// call [`finish`](Self::finish).
+    pub(crate) fn poll(&self, now: Moment, patience: Duration, forced: bool) -> Next {
         let mut state = self.lock();
-        Some(match state.slot.next(now, forced) {
-            Next::Use { token, holds } => Turn::Use(Found { token, holds, edition: self.edition() }),
-            Next::Fail(error) => Turn::Fail(error),
-            Next::Follow { .. } if state.leader == Some(thread::current().id()) => Turn::Recursion,
-            Next::Follow { flight, good } => Turn::Follow { flight, good },
-            Next::Lead { after, .. } if after >= patience => return None,
-            Next::Lead { after, reason, good } => {
-                let flight = state.slot.begin(now, after);
-                state.leader = Some(thread::current().id());
-                Turn::Lead { flight, after, reason, good }
-            }
-        })
-    }
-
-    /// The same look by a caller that would neither lead nor wait.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn glance(&self, now: Moment) -> Option<Found> {
-        match self.lock().slot.next(now, false) {
-            Next::Use { token, holds } => Some(Found { token, holds, edition: self.edition() }),
-            _ => None,
+        let next = state.slot.poll(now, patience, forced);
+        match next {
+            Next::Follow { .. } if state.leader == Some(thread::current().id()) => return Next::Recursion,
+            Next::Lead { .. } => state.leader = Some(thread::current().id()),
+            _ => {}
         }
+        next
     }
 
-    pub(crate) fn land(&self, flight: u64, landing: Landing, now: Moment, settings: &Settings) {
+    pub(crate) fn finish(&self, fetch: FetchId, outcome: Outcome, now: Moment, settings: &Settings) {
         let mut state = self.lock();
-        state.slot.land(flight, landing, now, settings);
+        state.slot.finish(fetch, outcome, now, settings);
         state.leader = None;
-        self.edition.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Release);
         drop(state);
-        self.bell.notify_all();
+        self.finished.notify_all();
     }
 
-    /// Waits until this flight is over, at most for `longest`. `None`: no result, look again.
-    pub(crate) fn wait(&self, flight: u64, longest: Duration) -> Option<Result<AccessToken, Error>> {
+    /// Waits at most this long for a fetch to end, and returns its result. `None` if there is none:
+    /// the time is over, the fetch was abandoned, or the wake-up was spurious. The caller then
+    /// checks its deadline and polls again.
+    pub(crate) fn wait(&self, fetch: FetchId, longest: Duration) -> Option<Result<AccessToken, Error>> {
         let mut state = self.lock();
-        if state.slot.is_flying(flight) {
+        if state.slot.is_running(fetch) {
             state.slot.counts.waits += 1;
-            // Woken without a reason: the caller looks at the clock and comes back.
-            state = self.bell.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.finished.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.slot.landed(flight).cloned()
+        state.slot.result(fetch)
     }
 
     pub(crate) fn refuse(&self, token: &AccessToken, now: Moment) -> Refusal {
         let mut state = self.lock();
-        self.edition.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Release);
         state.slot.refuse(token, now)
     }
 
@@ -139,39 +103,17 @@ impl Flight {
         self.id
     }
 
-    pub(crate) fn edition(&self) -> u64 {
-        self.edition.load(Ordering::Acquire)
+    pub(crate) fn generation(&self) -> usize {
+        self.generation.load(Ordering::Acquire)
     }
 
-    pub(crate) fn look<T>(&self, at: impl FnOnce(&Slot) -> T) -> T {
-        at(&self.lock().slot)
+    /// What `read` finds in the slot.
+    pub(crate) fn inspect<T>(&self, read: impl FnOnce(&Slot) -> T) -> T {
+        read(&self.lock().slot)
     }
 
-    /// Nothing that runs under the lock can leave it half done, so a poisoned lock is as good as a whole one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(all(test, not(loom), feature = "ureq"))]
-mod tests {
-    use super::*;
-    use crate::request::TokenRequest;
-    use crate::source::clock::{Clock as _, SystemClock};
-
-    #[test]
-    fn a_glance_finds_a_token_that_needs_no_renewal_and_obliges_to_nothing() {
-        let (flight, now, patience) = (Flight::new(Jitter::default()), SystemClock.now(), Duration::from_secs(30));
-        assert!(flight.glance(now).is_none());
-        let Some(Turn::Lead { flight: number, .. }) = flight.turn(now, false, patience) else { panic!("not led") };
-        assert!(flight.glance(now).is_none(), "another one fetches");
-        let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
-        let answer = http::Response::new(r#"{"access_token":"T1","expires_in":1000}"#);
-        let token = request.decode(&answer, now).expect("a token");
-        flight.land(number, Landing::Fetched(token), now, &Settings::default());
-        let found = flight.glance(now).expect("a token");
-        assert_eq!((found.token.secret(), found.edition), ("T1", flight.edition()));
-        assert!(flight.glance(now.later(Duration::from_secs(800))).is_none(), "it is time to renew");
     }
 }
 

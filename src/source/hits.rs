@@ -1,69 +1,78 @@
-//! What each thread remembers of the tokens it used last. Imports `flight`, `token`.
+//! A cache in front of the shared slots, one for each thread: copies of the tokens it used last.
+//! Imports `shared_slot`, `token`.
 //!
-//! A hit reads one clock and one number that changes only when the token does, and clones a copy of the token that
-//! belongs to the thread alone: threads do not wait for each other, nor pass a reference count back and forth.
+//! A hit reads the monotonic clock and the slot's generation, and clones a copy of the token that no
+//! other thread has: threads neither wait for each other nor contend for a reference count.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use crate::source::flight::{Flight, Found};
+use crate::source::flight::SharedSlot;
 use crate::token::AccessToken;
 
-/// How many questions a thread remembers; those whose flights share a place push each other out.
+/// How many slots a thread remembers. Slots whose ids are equal modulo this number evict each other.
 const PLACES: usize = 16;
 
-/// The wall clock is looked at this often at least: by then a machine that slept is noticed.
+/// The slot, and with it the wall clock, is asked again after this time at the latest, so that a
+/// suspended machine is noticed.
 const LONGEST: Duration = Duration::from_secs(1);
 
-struct Hit {
-    flight: usize,
-    edition: u64,
+struct Entry {
+    slot: usize,
+    generation: usize,
     until: Instant,
-    /// Copied for the thread at the second use: a question that is asked once in a while is not worth it.
+    /// Filled on the second use in a row: a token used only now and then isn't worth copying.
     token: Option<AccessToken>,
 }
 
-type Places = RefCell<[Option<Hit>; PLACES]>;
+type Places = RefCell<[Option<Entry>; PLACES]>;
 
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 thread_local! {
-    static HITS: Places = const { RefCell::new([const { None }; PLACES]) };
+    static CACHE: Places = const { RefCell::new([const { None }; PLACES]) };
 }
 
 // The model checker's macro takes no const block.
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 loom::thread_local! {
-    static HITS: Places = RefCell::default();
+    static CACHE: Places = RefCell::default();
 }
 
-/// The token that this thread remembers for `flight`, if nothing has happened since, and it is not too long ago.
-pub(crate) fn recall(flight: &Flight, now: Instant) -> Option<AccessToken> {
-    let look = |hits: &Places| {
-        let hits = hits.borrow();
-        let hit = hits[place(flight)].as_ref()?;
-        let holds = hit.flight == flight.id() && now < hit.until && hit.edition == flight.edition();
-        if holds { hit.token.clone() } else { None }
+/// The token that this thread has for `slot`, unless the slot must be asked again.
+pub(crate) fn recall(slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
+    let look_up = |places: &Places| {
+        let places = places.borrow();
+        let entry = places[place(slot)].as_ref()?;
+        let is_valid = entry.slot == slot.id() && now < entry.until && entry.generation == slot.generation();
+        if is_valid { entry.token.clone() } else { None }
     };
-    // A thread that is about to end may have forgotten already.
-    HITS.try_with(look).ok().flatten()
+    // The cache of a thread that is about to end may be gone.
+    CACHE.try_with(look_up).ok().flatten()
 }
 
-/// Takes note of what was found at the slot, and returns it, from the second time on as a copy for this thread.
-pub(crate) fn remember(flight: &Flight, found: Found, now: Instant) -> AccessToken {
-    let Found { token, holds, edition } = found;
-    let note = |hits: &Places| {
-        let place = &mut hits.borrow_mut()[place(flight)];
-        let known = place.take().filter(|hit| hit.flight == flight.id() && hit.edition == edition);
-        let copy = known.map(|hit| hit.token.unwrap_or_else(|| token.detached()));
+/// Stores what the slot said: `token` may be used for as long as it `holds`, counted from `now`, and
+/// the slot had this generation, or a later one, when it said so. Returns the token, from the second
+/// time on as a copy for this thread.
+pub(crate) fn remember(
+    slot: &SharedSlot,
+    generation: usize,
+    token: AccessToken,
+    holds: Duration,
+    now: Instant,
+) -> AccessToken {
+    let store = |places: &Places| {
+        let place = &mut places.borrow_mut()[place(slot)];
+        let known = place.take().filter(|entry| entry.slot == slot.id() && entry.generation == generation);
+        let copy = known.map(|entry| entry.token.unwrap_or_else(|| token.detached()));
         let until = now.checked_add(holds.min(LONGEST)).unwrap_or(now);
-        *place = Some(Hit { flight: flight.id(), edition, until, token: copy.clone() });
+        *place = Some(Entry { slot: slot.id(), generation, until, token: copy.clone() });
         copy
     };
-    HITS.try_with(note).ok().flatten().unwrap_or(token)
+    CACHE.try_with(store).ok().flatten().unwrap_or(token)
 }
 
-fn place(flight: &Flight) -> usize {
-    flight.id() % PLACES
+fn place(slot: &SharedSlot) -> usize {
+    slot.id() % PLACES
 }
 
 #[cfg(test)]
@@ -81,77 +90,76 @@ mod tests {
         request.decode(&answer, SystemClock.now()).expect("a token")
     }
 
-    /// The slot of `flight` says that this is the token.
-    fn found(flight: &Flight, name: &str, holds: Duration, now: Instant) -> String {
-        let found = Found { token: token(name), holds, edition: flight.edition() };
-        remember(flight, found, now).secret().to_owned()
+    /// The slot says that this is the token.
+    fn stored(slot: &SharedSlot, name: &str, holds: Duration, now: Instant) -> String {
+        remember(slot, slot.generation(), token(name), holds, now).secret().to_owned()
     }
 
-    fn recalled(flight: &Flight, now: Instant) -> Option<String> {
-        recall(flight, now).map(|token| token.secret().to_owned())
+    fn recalled(slot: &SharedSlot, now: Instant) -> Option<String> {
+        recall(slot, now).map(|token| token.secret().to_owned())
     }
 
-    fn at_place(wanted: usize) -> Flight {
-        let mut flights = (0..10_000).map(|_| Flight::new(Jitter::default()));
-        flights.find(|flight| flight.id() % PLACES == wanted).expect("numbers go round")
+    fn at_place(wanted: usize) -> SharedSlot {
+        let mut slots = (0..10_000).map(|_| SharedSlot::new(Jitter::default()));
+        slots.find(|slot| slot.id() % PLACES == wanted).expect("numbers go round")
     }
 
     #[test]
     fn a_token_used_twice_is_remembered_for_as_long_as_the_slot_said() {
-        let (flight, now, holds) =
-            (Flight::new(Jitter::default()), SystemClock.now().monotonic, Duration::from_millis(300));
-        assert_eq!(recalled(&flight, now), None);
-        assert_eq!(found(&flight, "T1", holds, now), "T1");
-        assert_eq!(recalled(&flight, now), None, "once is not worth a copy");
-        assert_eq!(found(&flight, "T1", holds, now), "T1");
-        assert_eq!(recalled(&flight, now), Some("T1".to_owned()));
-        assert_eq!(recalled(&flight, now + Duration::from_millis(299)), Some("T1".to_owned()));
-        assert_eq!(recalled(&flight, now + holds), None);
+        let (slot, now, holds) =
+            (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic, Duration::from_millis(300));
+        assert_eq!(recalled(&slot, now), None);
+        assert_eq!(stored(&slot, "T1", holds, now), "T1");
+        assert_eq!(recalled(&slot, now), None, "used only once, so not copied");
+        assert_eq!(stored(&slot, "T1", holds, now), "T1");
+        assert_eq!(recalled(&slot, now), Some("T1".to_owned()));
+        assert_eq!(recalled(&slot, now + Duration::from_millis(299)), Some("T1".to_owned()));
+        assert_eq!(recalled(&slot, now + holds), None);
     }
 
     #[test]
     fn the_slot_is_asked_again_after_a_second_at_most() {
-        let (flight, now) = (Flight::new(Jitter::default()), SystemClock.now().monotonic);
-        found(&flight, "T1", HOUR, now);
-        found(&flight, "T1", HOUR, now);
-        assert_eq!(recalled(&flight, now + Duration::from_millis(999)), Some("T1".to_owned()));
-        assert_eq!(recalled(&flight, now + LONGEST), None);
+        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic);
+        stored(&slot, "T1", HOUR, now);
+        stored(&slot, "T1", HOUR, now);
+        assert_eq!(recalled(&slot, now + Duration::from_millis(999)), Some("T1".to_owned()));
+        assert_eq!(recalled(&slot, now + LONGEST), None);
     }
 
     #[test]
     fn the_copy_of_a_refused_token_is_not_used_again() {
-        let (flight, now) = (Flight::new(Jitter::default()), SystemClock.now());
-        found(&flight, "T1", HOUR, now.monotonic);
-        found(&flight, "T1", HOUR, now.monotonic);
-        flight.refuse(&token("T1"), now);
-        assert_eq!(recalled(&flight, now.monotonic), None);
-        assert_eq!(found(&flight, "T2", HOUR, now.monotonic), "T2");
-        assert_eq!(recalled(&flight, now.monotonic), None, "another token, used for the first time");
+        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now());
+        stored(&slot, "T1", HOUR, now.monotonic);
+        stored(&slot, "T1", HOUR, now.monotonic);
+        slot.refuse(&token("T1"), now);
+        assert_eq!(recalled(&slot, now.monotonic), None);
+        assert_eq!(stored(&slot, "T2", HOUR, now.monotonic), "T2");
+        assert_eq!(recalled(&slot, now.monotonic), None, "another token, used for the first time");
     }
 
     #[test]
-    fn questions_that_share_a_place_push_each_other_out_and_never_mix() {
+    fn slots_that_share_a_place_evict_each_other_and_never_mix() {
         let (one, two, now) = (at_place(3), at_place(3), SystemClock.now().monotonic);
-        found(&one, "one", HOUR, now);
-        found(&one, "one", HOUR, now);
+        stored(&one, "one", HOUR, now);
+        stored(&one, "one", HOUR, now);
         assert_eq!(recalled(&two, now), None);
-        assert_eq!(found(&two, "two", HOUR, now), "two");
+        assert_eq!(stored(&two, "two", HOUR, now), "two");
         assert_eq!((recalled(&one, now), recalled(&two, now)), (None, None));
-        assert_eq!(found(&two, "two", HOUR, now), "two");
+        assert_eq!(stored(&two, "two", HOUR, now), "two");
         assert_eq!((recalled(&one, now), recalled(&two, now)), (None, Some("two".to_owned())));
     }
 
     #[test]
-    fn as_many_questions_as_there_are_places_are_remembered_at_once() {
+    fn as_many_slots_as_there_are_places_are_remembered_at_once() {
         let now = SystemClock.now().monotonic;
-        let flights: Vec<Flight> = (0..PLACES).map(at_place).collect();
+        let slots: Vec<SharedSlot> = (0..PLACES).map(at_place).collect();
         for _ in 0..2 {
-            for flight in &flights {
-                found(flight, &format!("T{}", flight.id()), HOUR, now);
+            for slot in &slots {
+                stored(slot, &format!("T{}", slot.id()), HOUR, now);
             }
         }
-        for flight in &flights {
-            assert_eq!(recalled(flight, now), Some(format!("T{}", flight.id())));
+        for slot in &slots {
+            assert_eq!(recalled(slot, now), Some(format!("T{}", slot.id())));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod clock;
+mod emit;
 mod fetch;
 mod flight;
 mod hits;
@@ -22,12 +23,13 @@ use crate::challenge::{self, Challenge};
 use crate::credentials::Credentials;
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::{Event, EventKind, Verdict};
+use crate::moment::Deadline;
 use crate::request::TokenRequest;
 use crate::settings::Settings;
 use crate::slot::Refusal;
 use crate::source::builder::TokenSourceBuilder;
 use crate::source::clock::Clock;
-use crate::source::flight::Flight;
+use crate::source::flight::SharedSlot;
 use crate::token::AccessToken;
 use crate::transport::Transport;
 
@@ -68,9 +70,9 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: Settings,
     hook: Option<Box<Hook>>,
-    flight: Arc<Flight>,
-    /// Origins that answered 401 to requests without a token.
-    bare: Mutex<Vec<String>>,
+    slot: Arc<SharedSlot>,
+    /// Origins that answered 401 and may not receive the token.
+    origins_not_allowed: Mutex<Vec<String>>,
 }
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
@@ -122,7 +124,7 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn token(&self) -> Result<AccessToken, Error> {
-        self.token_within(self.0.settings.timeout)
+        self.token_by(None)
     }
 
     /// A token that is valid now, as from [`token`](Self::token), or an error after at most `budget`. A token request that
@@ -146,7 +148,8 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn token_within(&self, budget: Duration) -> Result<AccessToken, Error> {
-        self.acquire(budget, false)
+        let deadline = || Deadline::after(self.0.clock.monotonic(), budget);
+        self.recall().map_or_else(|| self.acquire(Some(deadline()), false), Ok)
     }
 
     /// A new token, although the cached one may be good. At most one is fetched in a second.
@@ -169,7 +172,7 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn renew(&self) -> Result<AccessToken, Error> {
-        self.acquire(self.0.settings.timeout, true)
+        self.acquire(None, true)
     }
 
     /// Puts a valid token on a request, in one step with the check that its URL may receive it. An `Authorization`
@@ -200,7 +203,7 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<AccessToken, Error> {
-        self.authorize_within(request, self.0.settings.timeout)
+        self.authorize_with(request, Self::token)
     }
 
     /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error after at most
@@ -225,16 +228,21 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize_within<B>(&self, request: &mut http::Request<B>, budget: Duration) -> Result<AccessToken, Error> {
-        let token = self.token_for(request.uri(), budget)?;
-        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
-        Ok(token)
+        self.authorize_with(request, |source| source.token_within(budget))
     }
 
-    fn token_for(&self, uri: &http::Uri, budget: Duration) -> Result<AccessToken, Error> {
-        if !self.allows(uri) {
-            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin: audience::display(uri) })));
+    fn authorize_with<B>(
+        &self,
+        request: &mut http::Request<B>,
+        token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
+    ) -> Result<AccessToken, Error> {
+        if !self.allows(request.uri()) {
+            let origin = audience::display(request.uri());
+            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin })));
         }
-        self.token_within(budget)
+        let token = token(self)?;
+        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
+        Ok(token)
     }
 
     /// Says that an API answered 401 to this token. It is dropped only if it still is the cached one, and at most
@@ -250,12 +258,13 @@ impl TokenSource {
     /// assert!(source.refused(&one));
     /// let two = source.token()?;
     /// // A late 401 of the old token does the new one no harm.
-    /// source.refused(&one);
+    /// let _ = source.refused(&one);
     /// assert_eq!(source.token()?.secret(), two.secret());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
+    #[must_use = "false: the token stays, because another one was refused less than 10 seconds ago"]
     pub fn refused(&self, token: &AccessToken) -> bool {
-        !matches!(self.0.flight.refuse(token, self.0.clock.now()), Refusal::Throttled)
+        !matches!(self.0.slot.refuse(token, self.0.clock.now()), Refusal::TooSoon)
     }
 
     /// Reads the answer to a request that carried `token`, and returns another token if sending the request once more
@@ -312,8 +321,8 @@ impl TokenSource {
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
         let now = self.0.clock.now();
-        let bare = self.0.bare.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.0.flight.look(|slot| Snapshot::new(slot, now, bare))
+        let not_allowed = self.0.origins_not_allowed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.0.slot.inspect(|slot| Snapshot::new(slot, now, not_allowed))
     }
 
     /// Whether this source may put a token on a request for this URL. See [`TokenRequest::allows`].
@@ -346,32 +355,18 @@ impl TokenSource {
         } else {
             Err(Verdict::Useless)
         };
-        self.tell(EventKind::Refused { verdict: outcome.as_ref().err().copied().unwrap_or(Verdict::Replay) });
+        self.emit(EventKind::Refused { verdict: outcome.as_ref().err().copied().unwrap_or(Verdict::Replay) });
         outcome.ok()
     }
 
     fn replace(&self, token: &AccessToken, replayable: bool, budget: Duration) -> Result<AccessToken, Verdict> {
-        let newer = match self.0.flight.refuse(token, self.0.clock.now()) {
-            Refusal::Throttled => return Err(Verdict::Throttled),
+        let newer = match self.0.slot.refuse(token, self.0.clock.now()) {
+            Refusal::TooSoon => return Err(Verdict::TooSoon),
             _ if !replayable => return Err(Verdict::NotReplayable),
             Refusal::Superseded(newer) => newer,
             Refusal::Dropped => self.token_within(budget).map_err(|_| Verdict::RenewalFailed)?,
         };
         if newer.is_same(token) { Err(Verdict::SameToken) } else { Ok(newer) }
-    }
-
-    /// Says once for each origin that it wants a token and may not have one.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn went_bare(&self, uri: &http::Uri) {
-        /// Who calls more hosts than this with one agent has been told what to do.
-        const MOST: usize = 16;
-        let origin = audience::display(uri);
-        let mut bare = self.0.bare.lock().unwrap_or_else(PoisonError::into_inner);
-        if bare.len() < MOST && !bare.contains(&origin) {
-            bare.push(origin.clone());
-            drop(bare);
-            self.tell(EventKind::Bare { origin: &origin });
-        }
     }
 
     #[cfg(feature = "ureq")]
@@ -382,20 +377,6 @@ impl TokenSource {
     #[cfg(feature = "ureq")]
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
-    }
-
-    pub(crate) fn tell(&self, kind: EventKind<'_>) {
-        let event = Event { endpoint: self.0.request.endpoint_host(), client_id: self.0.credentials.client_id(), kind };
-        let level = match kind {
-            EventKind::Answered { error: Some(_), .. } | EventKind::RenewalFailed { .. } | EventKind::Bare { .. } => {
-                log::Level::Warn
-            }
-            _ => log::Level::Debug,
-        };
-        log::log!(target: "client_credentials", level, "{event}");
-        if let Some(hook) = &self.0.hook {
-            hook(&event);
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::slot::Slot;
 
 /// What a token source knows at one moment, for health pages and support. Holds no secret.
 ///
-/// Sources that share a token in a [`TokenCache`](crate::TokenCache) share what is here, except for [`bare`](Self::bare).
+/// Sources that share a token in a [`TokenCache`](crate::TokenCache) share what is here, except for
+/// [`origins_not_allowed`](Self::origins_not_allowed).
 ///
 /// # Examples
 ///
@@ -46,11 +47,11 @@ pub struct Snapshot {
     pub refusals: u64,
     /// Origins (at most 16) that answered 401 to requests of this source's agents that went out without a token,
     /// because the origin is not allowed. If one of them is the API: [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
-    pub bare: Vec<String>,
+    pub origins_not_allowed: Vec<String>,
 }
 
 impl Snapshot {
-    pub(super) fn new(slot: &Slot, now: Moment, bare: Vec<String>) -> Self {
+    pub(super) fn new(slot: &Slot, now: Moment, origins_not_allowed: Vec<String>) -> Self {
         let held = slot.held().map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
         let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
         Self {
@@ -62,7 +63,7 @@ impl Snapshot {
             failures: slot.counts.failures,
             waits: slot.counts.waits,
             refusals: slot.counts.refusals,
-            bare,
+            origins_not_allowed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that several sources share. Imports `cache`, `flight`, `schedule`.
+//! Tokens that several sources share. Imports `cache`, `shared_slot`, `schedule`.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::{CacheKey, Keyed};
 use crate::schedule::Jitter;
-use crate::source::flight::Flight;
+use crate::source::flight::SharedSlot;
 
 /// Tokens in memory that several sources share: one for each question.
 ///
@@ -35,7 +35,7 @@ use crate::source::flight::Flight;
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct TokenCache(Arc<Mutex<Keyed<Arc<Flight>>>>);
+pub struct TokenCache(Arc<Mutex<Keyed<Arc<SharedSlot>>>>);
 
 impl TokenCache {
     /// A cache of at most `capacity` questions (at least one). [`TokenCache::default`] holds 1,024.
@@ -111,11 +111,11 @@ impl TokenCache {
         self.lock().clear();
     }
 
-    pub(crate) fn flight(&self, key: &CacheKey) -> Arc<Flight> {
-        self.lock().get_or_insert_with(key, || Arc::new(Flight::new(jitter())))
+    pub(crate) fn slot(&self, key: &CacheKey) -> Arc<SharedSlot> {
+        self.lock().get_or_insert_with(key, || Arc::new(SharedSlot::new(jitter())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Keyed<Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, Keyed<Arc<SharedSlot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

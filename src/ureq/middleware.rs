@@ -94,7 +94,7 @@ impl ::ureq::middleware::Middleware for Middleware {
         let authorized = request.extensions_mut().get_or_insert_default::<Authorized>().clone();
         let result = next.handle(request);
         if status(&result) == Some(StatusCode::UNAUTHORIZED.as_u16()) && !authorized.0.load(Ordering::Relaxed) {
-            self.0.source.went_bare(&uri);
+            self.0.source.report_origin(&uri);
         }
         result
     }
@@ -111,10 +111,7 @@ impl Inner {
             authorized.0.store(true, Ordering::Relaxed);
         }
         let mut call = Call::new(self, &parts);
-        let token = match self.source.ready() {
-            Some(token) => token,
-            None => self.source.token_within(call.token_budget(&parts)).map_err(other)?,
-        };
+        let token = self.source.token_within(call.token_budget(&parts)).map_err(other)?;
         let mut payload = Payload::of(body, &parts, self.source.settings().replay_limit)?;
         let mut again = call.pin(&mut parts, &token)?;
         let mut response =
@@ -127,7 +124,7 @@ impl Inner {
             drop(response);
             call.pin(&mut again, &token)?;
             let result = payload.send(again, |second| self.plain.run(second));
-            self.source.tell(EventKind::Replayed { status: status(&result) });
+            self.source.emit(EventKind::Replayed { status: status(&result) });
             response = result?;
         }
         let status = response.status();
@@ -228,7 +225,7 @@ impl<'a> Call<'a> {
         }
         // ureq takes the token off at every redirect, so a 401 after one is no refusal of it.
         if response.get_redirect_history().is_some_and(|history| history.len() > 1) {
-            self.inner.source.tell(EventKind::Refused { verdict: Verdict::Redirected });
+            self.inner.source.emit(EventKind::Refused { verdict: Verdict::Redirected });
             return None;
         }
         let budget = self.token_budget(parts);

@@ -57,7 +57,7 @@ fn verbose_says_what_was_asked_and_answered_without_secrets() {
     assert_eq!(credentials, r#"> Credentials { client_id: Some("the-client"), in_body: true, .. }"#);
     assert!(request.starts_with("> TokenRequest { ") && request.contains(r#"("assertion", [redacted])"#), "{request}");
     assert!(request.contains(r#"scopes: ["read", "write"], audience: Some("https://api.example.com")"#), "{request}");
-    assert_eq!(asked, format!("> the-client at {endpoint}: token requested (Empty)"));
+    assert_eq!(asked, format!("> the-client at {endpoint}: token requested (NoToken)"));
     assert!(answered.starts_with(&format!("< the-client at {endpoint}: token received after ")), "{answered}");
     assert!(answered.ends_with(" (status 200)"), "{answered}");
     assert!(received.contains("[redacted]") && received.contains(r#"scope: Some("write read")"#), "{received}");

@@ -76,11 +76,11 @@ fn transient_failures_are_retried_twice_and_then_typed() {
     assert_eq!(
         seen(&events),
         [
-            "requested Empty 0",
+            "requested NoToken 0",
             "answered None false",
-            "requested Empty 1",
+            "requested NoToken 1",
             "answered Some(502) false",
-            "requested Empty 2",
+            "requested NoToken 2",
             "answered Some(200) true"
         ]
     );

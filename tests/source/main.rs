@@ -135,7 +135,7 @@ fn listen(builder: TokenSourceBuilder) -> (TokenSource, Log) {
                 EventKind::Answered { status, error, .. } => format!("answered {status:?} {}", error.is_none()),
                 EventKind::Waited { .. } => "waited".into(),
                 EventKind::RenewalFailed { .. } => "renewal failed".into(),
-                EventKind::Throttled { .. } => "throttled".into(),
+                EventKind::RememberedFailure { .. } => "throttled".into(),
                 EventKind::Refused { verdict } => format!("refused {verdict:?}"),
                 other => format!("{other:?}"),
             };

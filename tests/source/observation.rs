@@ -21,7 +21,7 @@ fn reasons_tell_why_a_token_was_requested() {
     let token = source.token().expect("a token");
     source.replacement(&token, &answer(401, None)).expect("another");
     source.renew().expect("another");
-    assert_eq!(*reasons.lock().expect("a log"), [Reason::Empty, Reason::Expiring, Reason::Refused, Reason::Forced]);
+    assert_eq!(*reasons.lock().expect("a log"), [Reason::NoToken, Reason::Expiring, Reason::Refused, Reason::Forced]);
 }
 
 #[test]

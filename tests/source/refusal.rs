@@ -186,7 +186,7 @@ fn d12_the_very_same_token_again_is_not_replayed_nor_asked_for_at_once() {
     }
     assert_eq!(script.requests().len(), 2);
     let verdicts: Vec<_> = seen(&events).into_iter().filter(|event| event.starts_with("refused")).collect();
-    assert_eq!(verdicts[..2], ["refused SameToken", "refused Throttled"]);
+    assert_eq!(verdicts[..2], ["refused SameToken", "refused TooSoon"]);
 }
 
 #[test]
@@ -213,6 +213,6 @@ fn refusing_an_unknown_token_does_the_cached_one_no_harm() {
     let source = source(&script);
     source.token().expect("a token");
     let foreign = self::source(&other).token().expect("a token");
-    source.refused(&foreign);
+    assert!(source.refused(&foreign), "the cached one is another");
     assert_eq!(source.token().expect("a token").secret(), "T1");
 }
