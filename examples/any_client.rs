@@ -52,11 +52,10 @@ fn program(mut args: Args) -> Result<(), Failure> {
 
     for url in &urls {
         let mut request = http::Request::get(url).body(Vec::new())?;
-        let token = source.authorize(&mut request)?;
+        let mut call = source.call(&mut request)?;
         let mut response = send(&request, timeout, LARGEST)?;
-        // After a 401 that another token may mend, and only once.
-        if let Some(token) = source.replacement(&token, &response) {
-            request.headers_mut().insert("authorization", token.header_value().clone());
+        // After a 401 that another token may help, and only once.
+        while call.retry(&mut request, &response) {
             response = send(&request, timeout, LARGEST)?;
         }
         let body = String::from_utf8_lossy(response.body());

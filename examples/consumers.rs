@@ -61,12 +61,8 @@ fn program(mut args: Args) -> Result<(), Failure> {
 
     let request = TokenRequest::new(endpoint)?.allow_origin(&api)?;
     // An agent with settings of its own. Statuses are answers, so that the body of a refusal can be read.
-    let agent: Agent = Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(60)))
-        .http_status_as_error(false)
-        .middleware(TokenSource::new(credentials, request)?.middleware())
-        .build()
-        .into();
+    let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false);
+    let agent = TokenSource::new(credentials, request)?.wrap(config.build().into());
     let all = format!("{api}/1.0/users/{account}/consumers");
     let one = |id: &str| match id.parse::<u64>() {
         Ok(id) => Ok(format!("{all}/{id}")),

@@ -130,11 +130,10 @@ impl Pool {
             .build()?;
         // Not `source.agent()`: that would be a connection pool for each tenant.
         let mut request = http::Request::get(url).body(())?;
-        let token = source.authorize(&mut request)?;
+        let mut call = source.call(&mut request)?;
         let mut response = self.agent.run(request.clone())?;
-        if let Some(token) = source.replacement(&token, &response) {
-            request.headers_mut().insert("authorization", token.header_value().clone());
-            response = self.agent.run(request)?;
+        while call.retry(&mut request, &response) {
+            response = self.agent.run(request.clone())?;
         }
         match response.status() {
             status if status.is_success() => Ok(status),

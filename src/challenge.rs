@@ -7,8 +7,7 @@
 /// One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1): what an API wants instead of the token it got.
 ///
 /// Its form is `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` (RFC 9110 section 11.3). What a Bearer challenge may say
-/// is in RFC 6750 section 3. The agent and [`TokenSource::replacement`](crate::TokenSource::replacement) read challenges by
-/// themselves.
+/// is in RFC 6750 section 3. A [`Call`](crate::Call), and so the agent, reads challenges by itself.
 ///
 /// # Examples
 ///

@@ -191,13 +191,13 @@ pub enum Reason {
 ///     }
 /// });
 /// let source = builder.build()?;
-/// let token = source.token()?;
 /// for error in ["insufficient_scope", "invalid_token"] {
 ///     let answer = http::Response::builder()
 ///         .status(401)
 ///         .header("www-authenticate", format!("Bearer error={error}"))
 ///         .body(())?;
-///     let _ = source.replacement(&token, &answer);
+///     let mut request = http::Request::get("https://api.example.com/").body(())?;
+///     let _ = source.call(&mut request)?.retry(&mut request, &answer);
 /// }
 /// assert_eq!(*verdicts.lock().unwrap(), [Verdict::Useless, Verdict::Replay]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())

@@ -18,8 +18,7 @@
 //! ```
 //!
 //! The agent is an ordinary `ureq::Agent`. Requests for `https://api.example.com` carry a valid token; any other request
-//! is left alone. Without ureq, [`TokenSource::authorize`] and [`TokenSource::replacement`] do the same for any HTTP
-//! client.
+//! is left alone. Without ureq, a [`Call`] does the same for any HTTP client.
 //!
 //! The [`guide`] has recipes for identity providers, from Auth0 to Zoom, and answers to ["How do I ...?"](guide::how_do_i)
 //!
@@ -54,7 +53,7 @@
 //! | handle errors | [`Error`] |
 //! | watch it work | [`Event`], [`Snapshot`] |
 //! | set a proxy or a private CA | [`UreqTransport`] |
-//! | bring another HTTP client | [`Transport`], [`Limits`], [`TransportError`] |
+//! | bring another HTTP client | [`Call`], [`Transport`], [`Limits`], [`TransportError`] |
 //! | read a 401 | [`Challenge`] |
 //! | test a program | the feature `test-util`, [`Clock`] |
 //!
@@ -63,8 +62,11 @@
 //!
 //! # Features and versions
 //!
-//! - `ureq` (default): [`TokenSource::new`], the agent, the middleware and the transport for ureq 3.5. Without it there is
-//!   no ureq in the tree.
+//! - `ureq` (default): [`TokenSource::new`], [`TokenSource::agent`], [`TokenSource::wrap`] and the transport for ureq 3.5.
+//!   Without it there is no ureq in the tree. By itself it has no TLS.
+//! - `rustls` (default): TLS for ureq by rustls.
+//! - `native-tls`: TLS for ureq by the library of the operating system, for `default-features = false`. The agents that
+//!   this crate makes use it unless `rustls` is on, too.
 //! - `test-util`: for tests. A scripted token endpoint, a clock set by hand, a token server on this machine.
 //!
 //! Minimum supported Rust version: 1.85. A higher one comes with a new minor version.
@@ -100,7 +102,7 @@ mod transport;
 mod ureq;
 
 #[cfg(feature = "ureq")]
-pub use crate::ureq::{Middleware, UreqTransport};
+pub use crate::ureq::{CallSettings, UreqTransport};
 pub use basic::BasicEncoding;
 pub use cache::CacheKey;
 pub use challenge::Challenge;
@@ -116,7 +118,7 @@ pub use secret::Secret;
 pub use source::builder::TokenSourceBuilder;
 pub use source::clock::{Clock, SystemClock};
 pub use source::store::TokenCache;
-pub use source::{Snapshot, TokenSource};
+pub use source::{Call, PreparedCall, Snapshot, TokenSource};
 pub use token::AccessToken;
 pub use transport::{Limits, Transport};
 

@@ -6,7 +6,7 @@ mod loopback;
 
 use std::io::{self, Cursor, Read};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use client_credentials::test_util::{ManualClock, Script};
 use client_credentials::{
-    Clock as _, Credentials, Error, EventKind, Limits, Middleware, SystemClock, TokenRequest, TokenSource,
+    CallSettings as _, Clock as _, Credentials, Error, EventKind, Limits, SystemClock, TokenRequest, TokenSource,
     TokenSourceBuilder, TransportError, TransportErrorKind, UreqTransport,
 };
 use loopback::{
     Framing, Outcome, Received, Reply, SECRET, Server, agent, builder, challenge, invalid_token, json_reply, lock,
-    our_error, redirect, reply, source, status, text, token_reply, tokens,
+    our_error, outside, redirect, reply, source, status, text, token_reply, tokens,
 };
 use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
 use ureq::http::{Request, Response};
@@ -34,7 +34,7 @@ const MIB: usize = 1024 * 1024;
 
 fn with<Any>(request: RequestBuilder<Any>, status_as_error: Option<bool>) -> RequestBuilder<Any> {
     match status_as_error {
-        Some(mode) => request.config().http_status_as_error(mode).build(),
+        Some(mode) => request.status_as_error(mode),
         None => request,
     }
 }
@@ -185,11 +185,9 @@ const KINDS: [Kind; 22] = [
     },
     Kind {
         method: "PROPFIND",
-        send: |agent, url, mode| {
-            let request = Request::builder().method("PROPFIND").uri(url).body("<prop/>").expect("a request");
-            let config = agent.configure_request(request).allow_non_standard_methods(true);
-            let mode = mode.unwrap_or(agent.config().http_status_as_error());
-            agent.run(config.http_status_as_error(mode).build())
+        // A method of one's own is not idempotent, so it has the settings of the agent.
+        send: |agent, url, _| {
+            agent.run(Request::builder().method("PROPFIND").uri(url).body("<prop/>").expect("a request"))
         },
         body: "<prop/>",
         framing: Framing::Length(7),
@@ -198,6 +196,10 @@ const KINDS: [Kind; 22] = [
 
 fn get(agent: &Agent, url: &str) -> Outcome {
     agent.get(url).call()
+}
+
+fn post(agent: &Agent, url: &str) -> Outcome {
+    agent.post(url).send("x")
 }
 
 // The replay.
@@ -236,7 +238,8 @@ fn st_02_the_second_401_is_the_callers_as_the_status_mode_says() {
                 invalid_token().header("X-Attempt", "2").body("second"),
             ]);
             let outcome = (kind.send)(&agent(&source(&script, &api), agent_mode), &api.url("/"), mode);
-            if mode.unwrap_or(agent_mode) {
+            let is_error = if kind.method == "PROPFIND" { agent_mode } else { mode.unwrap_or(agent_mode) };
+            if is_error {
                 assert!(matches!(outcome, Err(ureq::Error::StatusCode(401))), "{case}: {outcome:?}");
             } else {
                 let mut response = outcome.expect(&case);
@@ -309,21 +312,14 @@ fn every_other_status_comes_as_the_status_mode_says() {
     }
 }
 
-/// Without ureq's mark on the request nobody can tell the settings of the agent it came from, or keep the token from
-/// going along on a redirect.
+/// A middleware further outside may make the request anew and lose ureq's extensions: nothing depends on them.
 #[test]
-fn a_request_made_anew_by_an_earlier_middleware_is_refused_where_it_would_get_a_token() {
+fn a_request_made_anew_by_an_outer_middleware_is_served_as_any_other() {
     for status_as_error in [true, false] {
-        let (script, api, other) = (tokens(&["T1"]), Server::replies([]), Server::replies([reply(404)]));
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(status_as_error)
-            .middleware(made_anew)
-            .middleware(source(&script, &api).middleware())
-            .build()
-            .into();
-        let error = our_error(agent.post(api.url("/")).send("x"));
-        assert!(matches!(&error, Error::Configuration(error) if error.to_string().contains("extensions")), "{error}");
-        assert_eq!(api.requests(), []);
+        let (script, api, other) = (tokens(&["T1", "T2"]), Server::wants("T2"), Server::replies([reply(404)]));
+        let agent = outside(made_anew, agent(&source(&script, &api), status_as_error));
+        assert_eq!(text(agent.post(api.url("/")).send("x")), "fine");
+        assert_eq!(api.tokens(), ["T1", "T2"]);
         let outcome = get(&agent, &other.url("/"));
         assert_eq!((status(&outcome), outcome.is_err()), (404, status_as_error));
     }
@@ -340,57 +336,49 @@ fn made_anew(request: Request<SendBody>, next: MiddlewareNext) -> Outcome {
 }
 
 #[test]
-fn middleware_before_ours_sees_one_call_and_middleware_after_ours_only_the_first_attempt() {
+fn middleware_outside_sees_one_call_and_middleware_of_the_wrapped_agent_both_attempts() {
     let (script, api) = (tokens(&["T1", "T2"]), Server::wants("T2"));
-    let (before, after) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counting = |count: &Arc<AtomicUsize>| {
+    let (outer, inner) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counting = |count: &Arc<AtomicUsize>, authorized: bool| {
         let count = Arc::clone(count);
         move |request: Request<SendBody>, next: MiddlewareNext| {
+            assert_eq!(request.headers().contains_key("authorization"), authorized);
             count.fetch_add(1, Ordering::Relaxed);
             next.handle(request)
         }
     };
-    let agent: Agent = Agent::config_builder()
-        .middleware(counting(&before))
-        .middleware(source(&script, &api).middleware())
-        .middleware(counting(&after))
-        .build()
-        .into();
+    let own: Agent = Agent::config_builder().middleware(counting(&inner, true)).build().into();
+    let agent = outside(counting(&outer, false), source(&script, &api).wrap(own));
     assert_eq!(text(get(&agent, &api.url("/"))), "fine");
-    assert_eq!((before.load(Ordering::Relaxed), after.load(Ordering::Relaxed), api.requests().len()), (1, 1, 2));
+    assert_eq!((outer.load(Ordering::Relaxed), inner.load(Ordering::Relaxed), api.requests().len()), (1, 2, 2));
 }
 
 #[test]
 fn two_sources_on_one_agent_each_serve_their_own_origin() {
     let (one, two) = (Server::wants("A2"), Server::wants("B2"));
     let (for_one, for_two) = (tokens(&["A1", "A2"]), tokens(&["B1", "B2"]));
-    let agent: Agent = Agent::config_builder()
-        .middleware(source(&for_one, &one).middleware())
-        .middleware(source(&for_two, &two).middleware())
-        .build()
-        .into();
+    let agent = source(&for_one, &one).wrap(source(&for_two, &two).wrap(Agent::new_with_defaults()));
     assert_eq!(text(get(&agent, &one.url("/"))), "fine");
     assert_eq!(text(get(&agent, &two.url("/"))), "fine");
     assert_eq!((one.tokens(), two.tokens()), (vec!["A1".into(), "A2".into()], vec!["B1".into(), "B2".into()]));
 }
 
 #[test]
-fn a_401_of_the_second_sources_api_is_not_told_as_one_without_a_token() {
+fn a_401_of_the_inner_sources_api_is_not_reported_as_one_without_a_token() {
     for status_as_error in [true, false] {
         let (one, two) = (Server::replies([reply(200)]), Server::new(|_| invalid_token()));
         let (for_one, for_two) = (source(&tokens(&["A1"]), &one), source(&tokens(&["B1", "B2"]), &two));
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(status_as_error)
-            .middleware(for_one.middleware())
-            .middleware(for_two.middleware())
-            .build()
-            .into();
+        let agent = for_one.wrap(agent(&for_two, status_as_error));
         assert_eq!(status(&get(&agent, &two.url("/"))), 401);
         assert_eq!(two.tokens(), ["B1", "B2"]);
-        assert_eq!((for_one.inspect().origins_not_allowed.len(), for_two.inspect().origins_not_allowed.len()), (0, 0));
+        assert_eq!((not_allowed(&for_one), not_allowed(&for_two)), (0, 0));
         assert_eq!(status(&get(&agent, &two.url_by_name("/"))), 401);
-        assert_eq!((for_one.inspect().origins_not_allowed.len(), for_two.inspect().origins_not_allowed.len()), (1, 1));
+        assert_eq!((not_allowed(&for_one), not_allowed(&for_two)), (1, 1));
     }
+}
+
+fn not_allowed(source: &TokenSource) -> usize {
+    source.inspect().origins_not_allowed.len()
 }
 
 // Framing, and bodies that are too large to keep.
@@ -546,16 +534,11 @@ fn a_while_after_its_first_token(source: &TokenSource, clock: &ManualClock) {
 #[test]
 fn the_replay_has_the_user_agent_and_accept_of_agent_and_request() {
     let (script, api) = (tokens(&["T1", "T2", "T3"]), Server::wants("T2"));
-    let agent: Agent = Agent::config_builder()
-        .user_agent("agent/1")
-        .accept("text/plain")
-        .middleware(source(&script, &api).middleware())
-        .build()
-        .into();
+    let agent =
+        source(&script, &api).wrap(Agent::config_builder().user_agent("agent/1").accept("text/plain").build().into());
     assert_eq!(text(get(&agent, &api.url("/"))), "fine");
     let (script, api_two) = (tokens(&["T1", "T2"]), Server::wants("T2"));
-    let own: Agent =
-        Agent::config_builder().user_agent("agent/1").middleware(source(&script, &api_two).middleware()).build().into();
+    let own = source(&script, &api_two).wrap(Agent::config_builder().user_agent("agent/1").build().into());
     assert_eq!(text(own.get(api_two.url("/")).config().user_agent("request/2").accept("").build().call()), "fine");
     let sent = |api: &Server| -> Vec<(Option<String>, Option<String>)> {
         let own = |request: &Received, name| request.header(name).map(str::to_owned);
@@ -571,13 +554,13 @@ fn the_replay_has_the_timeouts_of_agent_and_request() {
     type Configure = fn(&Agent, &str) -> Outcome;
     let at_agent = || Agent::config_builder();
     let at_request: [Configure; 2] = [
-        |agent, url| agent.get(url).config().timeout_global(SHORT).build().call(),
-        |agent, url| agent.post(url).config().timeout_recv_response(SHORT).build().send("x"),
+        |agent, url| agent.post(url).within(Duration::from_millis(250)).send("x"),
+        |agent, url| agent.post(url).config().timeout_recv_response(SHORT).build().status_as_error(true).send("x"),
     ];
     let agents = [
-        (at_agent().timeout_global(SHORT), get as Configure),
-        (at_agent().timeout_per_call(SHORT), get),
-        (at_agent().timeout_recv_response(SHORT), get),
+        (at_agent().timeout_global(SHORT), post as Configure),
+        (at_agent().timeout_per_call(SHORT), post),
+        (at_agent().timeout_recv_response(SHORT), post),
         (at_agent(), at_request[0]),
         (at_agent().timeout_global(Some(Duration::from_secs(60))), at_request[1]),
     ];
@@ -585,7 +568,7 @@ fn the_replay_has_the_timeouts_of_agent_and_request() {
         let (script, api) = (tokens(&["T1", "T2"]), Server::replies([invalid_token(), Reply::never()]));
         let source = source(&script, &api);
         a_while_after_its_first_token(&source, &script.clock());
-        let agent: Agent = config.middleware(source.middleware()).build().into();
+        let agent = source.wrap(config.build().into());
         let outcome = send(&agent, &api.url("/"));
         assert!(matches!(outcome, Err(ureq::Error::Timeout(_))), "{n}: {outcome:?}");
         assert_eq!(api.tokens(), ["T1", "T2"], "{n}");
@@ -610,19 +593,26 @@ fn the_replay_has_the_proxy_of_agent_and_request() {
             .build()
             .expect("a source");
         let through = Proxy::new(&proxy.url("")).expect("a proxy");
-        let config = Agent::config_builder().middleware(source.middleware());
+        let config = Agent::config_builder();
         let outcome = if at_request {
-            let agent: Agent = config.build().into();
-            agent.post("http://api.invalid:8080/x").config().proxy(Some(through)).build().send("body")
+            let agent = source.wrap(config.build().into());
+            agent
+                .post("http://api.invalid:8080/x")
+                .config()
+                .proxy(Some(through))
+                .build()
+                .status_as_error(true)
+                .send("body")
         } else {
-            let agent: Agent = config.proxy(Some(through)).build().into();
+            let agent = source.wrap(config.proxy(Some(through)).build().into());
             agent.post("http://api.invalid:8080/x").send("body")
         };
         assert_eq!(text(outcome), "fine");
         let lines: Vec<_> = proxy.requests().iter().map(|request| request.line().to_owned()).collect();
         let (tunnel, post) = ("CONNECT api.invalid:8080 HTTP/1.1", "POST /x HTTP/1.1");
-        assert_eq!(lines, [tunnel, post, tunnel, post]);
-        assert_eq!(proxy.tokens(), ["-", "T1", "-", "T2"]);
+        // One connection for both attempts.
+        assert_eq!(lines, [tunnel, post, post]);
+        assert_eq!(proxy.tokens(), ["-", "T1", "T2"]);
     }
 }
 
@@ -632,13 +622,13 @@ fn the_replay_has_the_redirect_settings_of_agent_and_request() {
         || Server::replies([invalid_token(), redirect(302, "/1".into()), redirect(302, "/2".into()), reply(200)]);
     let run = |most: Option<u32>, at_request: Option<u32>| {
         let (script, api) = (tokens(&["T1", "T2"]), replies());
-        let mut config = Agent::config_builder().middleware(source(&script, &api).middleware());
+        let mut config = Agent::config_builder();
         if let Some(most) = most {
             config = config.max_redirects(most);
         }
-        let mut request = config.build().new_agent().get(api.url("/"));
+        let mut request = source(&script, &api).wrap(config.build().into()).get(api.url("/"));
         if let Some(most) = at_request {
-            request = request.config().max_redirects(most).build();
+            request = request.config().max_redirects(most).build().status_as_error(true);
         }
         (request.call(), api.tokens())
     };
@@ -724,11 +714,8 @@ fn d14_plain_http_to_an_https_origin_gets_no_token_and_is_sent_bare() {
         TokenRequest::new("https://auth.example.com/token").expect("a request").audience("https://api.invalid:8443");
     let source =
         TokenSource::builder(Credentials::new("id", SECRET), request, script.clone()).build().expect("a source");
-    let agent: Agent = Agent::config_builder()
-        .proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")))
-        .middleware(source.middleware())
-        .build()
-        .into();
+    let agent =
+        source.wrap(Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into());
     assert_eq!(status(&get(&agent, "http://api.invalid:8443/")), 200);
     assert_eq!((proxy.tokens(), script.requests().len()), (vec!["-".into(), "-".into()], 0));
 }
@@ -789,6 +776,21 @@ fn st_05_a_connection_that_breaks_before_the_answer_is_an_error_and_nothing_is_r
         let outcome = agent(&source(&script, &api), true).post(api.url("/")).send("x");
         assert!(matches!(outcome, Err(ureq::Error::Io(_))), "{outcome:?}");
         assert_eq!((api.requests().len(), script.requests().len()), (1, 1));
+    }
+}
+
+#[test]
+fn st_05_if_the_second_attempt_gets_no_answer_a_safe_method_returns_the_401() {
+    for (agent_mode, mode) in MODES {
+        let refused = invalid_token().header("X-Attempt", "1").body("the first");
+        let (script, api) = (tokens(&["T1", "T2"]), Server::replies([refused, Reply::hang_up()]));
+        let outcome = with(agent(&source(&script, &api), agent_mode).get(api.url("/")), mode).call();
+        assert_eq!((status(&outcome), outcome.is_err()), (401, mode.unwrap_or(agent_mode)));
+        if let Ok(mut response) = outcome {
+            assert_eq!(response.headers()["x-attempt"], "1");
+            assert_eq!(response.body_mut().read_to_string().expect("text"), "the first");
+        }
+        assert_eq!(api.tokens(), ["T1", "T2"]);
     }
 }
 
@@ -854,11 +856,8 @@ fn st_13_br_08_a_redirect_to_another_origin_takes_no_token_along() {
                 let other = Server::replies([reply(200).body("elsewhere")]);
                 let to = if by_name { other.url_by_name("/x") } else { other.url("/x") };
                 let (script, api) = (tokens(&["T1"]), Server::replies([redirect(code, to)]));
-                let agent: Agent = Agent::config_builder()
-                    .redirect_auth_headers(keep)
-                    .middleware(source(&script, &api).middleware())
-                    .build()
-                    .into();
+                let agent =
+                    source(&script, &api).wrap(Agent::config_builder().redirect_auth_headers(keep).build().into());
                 let request = agent.get(api.url("/")).config().redirect_auth_headers(keep).build();
                 assert_eq!(text(request.call()), "elsewhere");
                 assert_eq!((api.tokens(), other.tokens()), (vec!["T1".into()], vec!["-".into()]));
@@ -895,11 +894,8 @@ fn st_13_a_redirect_to_another_name_of_the_server_takes_no_token_along() {
         Some(port) => redirect(307, format!("http://localhost:{port}/")),
         None => reply(200),
     });
-    let agent: Agent = Agent::config_builder()
-        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-        .middleware(source(&script, &api).middleware())
-        .build()
-        .into();
+    let agent = source(&script, &api)
+        .wrap(Agent::config_builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into());
     assert_eq!(status(&agent.head(api.url("/")).call()), 200);
     assert_eq!(api.tokens(), ["T1", "-"]);
 }
@@ -928,12 +924,13 @@ fn st_13_a_redirected_post_takes_neither_token_nor_body_along() {
 fn st_13_a_redirect_of_the_replay_takes_no_token_along() {
     let other = Server::replies([invalid_token().body("elsewhere")]);
     let (script, api) = (tokens(&["T1", "T2"]), Server::replies([invalid_token(), redirect(307, other.url("/"))]));
-    let agent: Agent = Agent::config_builder()
-        .http_status_as_error(false)
-        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-        .middleware(source(&script, &api).middleware())
-        .build()
-        .into();
+    let agent = source(&script, &api).wrap(
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .build()
+            .into(),
+    );
     assert_eq!(text(get(&agent, &api.url("/"))), "elsewhere");
     assert_eq!((api.tokens(), other.tokens()), (vec!["T1".into(), "T2".into()], vec!["-".into()]));
 }
@@ -986,11 +983,14 @@ fn d23_a_401_after_a_redirect_to_the_very_same_url_is_no_refusal() {
 #[test]
 fn a_401_that_a_later_middleware_makes_up_is_a_refusal_like_any_other() {
     let (script, api) = (tokens(&["T1", "T2"]), Server::replies([reply(200)]));
-    let refusing = |_: Request<SendBody>, _: MiddlewareNext| {
+    let first = AtomicBool::new(true);
+    let refusing = move |request: Request<SendBody>, next: MiddlewareNext| {
+        if !first.swap(false, Ordering::Relaxed) {
+            return next.handle(request);
+        }
         Response::builder().status(401).body(Body::builder().data("made up")).map_err(ureq::Error::from)
     };
-    let source = source(&script, &api);
-    let agent: Agent = Agent::config_builder().middleware(source.middleware()).middleware(refusing).build().into();
+    let agent = source(&script, &api).wrap(Agent::config_builder().middleware(refusing).build().into());
     assert_eq!(status(&get(&agent, &api.url("/"))), 200);
     assert_eq!((api.tokens(), script.requests().len()), (vec!["T2".to_owned()], 2));
 }
@@ -1004,7 +1004,7 @@ fn a_later_middleware_may_send_the_request_elsewhere_at_the_api() {
         next.handle(request)
     };
     let source = source(&script, &api);
-    let agent: Agent = Agent::config_builder().middleware(source.middleware()).middleware(versioned).build().into();
+    let agent = source.wrap(Agent::config_builder().middleware(versioned).build().into());
     assert_eq!(text(get(&agent, &api.url("/items"))), "fine");
     assert_eq!((api.tokens(), script.requests().len()), (["T1", "T2"].map(str::to_owned).into(), 2));
 }
@@ -1014,7 +1014,7 @@ fn a_later_middleware_may_send_the_request_elsewhere_at_the_api() {
 fn the_sources_own_agent_sends_again_what_has_a_body_or_a_configuration_of_its_own() {
     let send: [fn(&Agent, &str) -> Outcome; 4] = [
         |agent, url| agent.post(url).send("body"),
-        |agent, url| agent.post(url).config().timeout_global(Some(Duration::from_secs(20))).build().send("body"),
+        |agent, url| agent.post(url).within(Duration::from_secs(20)).send("body"),
         |agent, url| agent.run(Request::post(url).body("body").expect("a request")),
         |agent, url| agent.get(url).force_send_body().send("body"),
     ];
@@ -1047,7 +1047,7 @@ fn timeout_global_bounds_the_wait_for_a_token_that_another_caller_fetches() {
         scope.spawn(|| source.token().expect("a late token"));
         has_begun.recv().expect("the token request goes out");
         let from = SystemClock.now();
-        let request = agent.get(api.url("/")).config().timeout_global(Some(Duration::from_millis(50))).build();
+        let request = agent.get(api.url("/")).within(Duration::from_millis(50));
         let error = our_error(request.call());
         assert!(
             matches!(&error, Error::Transport(failure) if failure.kind() == TransportErrorKind::Timeout),
@@ -1068,12 +1068,12 @@ fn timeout_global_bounds_the_token_request_of_the_caller_itself() {
         let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience(api.url("/"));
         let source = TokenSource::new(Credentials::new("id", SECRET), request).expect("a source");
         let short = Some(Duration::from_millis(200));
-        let config = Agent::config_builder().middleware(source.middleware());
+        let config = Agent::config_builder();
         let from = SystemClock.now();
         let outcome = if at_request {
-            config.build().new_agent().get(api.url("/")).config().timeout_global(short).build().call()
+            source.wrap(config.build().into()).get(api.url("/")).within(Duration::from_millis(200)).call()
         } else {
-            config.timeout_global(short).build().new_agent().get(api.url("/")).call()
+            source.wrap(config.timeout_global(short).build().into()).get(api.url("/")).call()
         };
         let error = our_error(outcome);
         assert!(
@@ -1104,7 +1104,7 @@ fn timeout_global_counts_token_first_attempt_and_renewal_together() {
         if request.token() == Some("T2") { reply(200) } else { invalid_token() }
     });
     let agent = agent(&source(&script, &api), true);
-    let request = agent.get(api.url("/")).config().timeout_global(Some(Duration::from_secs(10))).build();
+    let request = agent.get(api.url("/")).within(Duration::from_secs(10));
     assert_eq!(status(&request.call()), 200);
     assert_eq!(*lock(&allowed), [Duration::from_secs(10), Duration::from_secs(5)]);
 }
@@ -1118,7 +1118,7 @@ fn no_time_is_left_for_the_request_after_a_token_that_took_it_all() {
         Ok(Response::new(br#"{"access_token":"T1","token_type":"Bearer","expires_in":3600}"#.to_vec()))
     });
     let agent = agent(&source(&script, &api), true);
-    let outcome = agent.get(api.url("/")).config().timeout_global(Some(Duration::from_secs(10))).build().call();
+    let outcome = agent.get(api.url("/")).within(Duration::from_secs(10)).call();
     assert!(matches!(outcome, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{outcome:?}");
     assert_eq!(api.requests(), []);
 }
@@ -1127,7 +1127,7 @@ fn no_time_is_left_for_the_request_after_a_token_that_took_it_all() {
 fn without_any_time_nothing_is_asked_and_nothing_sent() {
     let (script, api) = (tokens(&["T1"]), Server::replies([]));
     let agent = agent(&source(&script, &api), true);
-    let outcome = agent.get(api.url("/")).config().timeout_global(Some(Duration::ZERO)).build().call();
+    let outcome = agent.get(api.url("/")).within(Duration::ZERO).call();
     assert!(matches!(outcome, Err(ureq::Error::Timeout(_) | ureq::Error::Other(_))), "{outcome:?}");
     assert_eq!((script.requests().len(), api.requests().len()), (0, 0));
 }
@@ -1142,7 +1142,7 @@ fn a_stuck_renewal_gives_the_caller_the_original_401_in_time() {
     a_while_after_its_first_token(&source, &clock);
     let agent = agent(&source, false);
     let from = SystemClock.now();
-    let request = agent.get(api.url("/")).config().timeout_global(Some(Duration::from_millis(300))).build();
+    let request = agent.get(api.url("/")).within(Duration::from_millis(300));
     assert_eq!(status(&request.call()), 401);
     assert!(SystemClock.now().since(&from) < Duration::from_secs(10));
     assert_eq!(auth.requests().len(), 2);
@@ -1336,13 +1336,13 @@ fn token_requests_go_through_the_middleware_of_the_users_agent() {
     assert_eq!(auth.requests()[0].header("x-trace"), Some("42"));
 }
 
-/// A middleware that can be given to an agent before the source is there.
+/// A middleware that passes requests on to an agent that is made after the source is there.
 #[derive(Clone, Default)]
-struct Later(Arc<OnceLock<Middleware>>);
+struct Later(Arc<OnceLock<Agent>>);
 
 impl ureq::middleware::Middleware for Later {
-    fn handle(&self, request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, ureq::Error> {
-        ureq::middleware::Middleware::handle(self.0.get().expect("set by now"), request, next)
+    fn handle(&self, request: Request<SendBody>, _: MiddlewareNext) -> Result<Response<Body>, ureq::Error> {
+        self.0.get().expect("set by now").run(request)
     }
 }
 
@@ -1358,7 +1358,8 @@ fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone(
     let request = TokenRequest::new(&server.url("/token")).expect("a request").audience(server.url("/"));
     let credentials = Credentials::new("id", SECRET).in_body();
     let source = TokenSource::builder(credentials, request, UreqTransport::with_agent(agent.clone())).build();
-    later.0.set(source.expect("a source").middleware()).expect("empty");
+    let wrapped = source.expect("a source").wrap(Agent::new_with_defaults());
+    assert!(later.0.set(wrapped).is_ok());
     assert_eq!(text(get(&agent, &server.url("/api"))), "fine");
     assert_eq!(server.tokens(), ["-", "T1"]);
     assert_eq!(server.requests()[0].headers("authorization"), Vec::<&str>::new());
@@ -1368,7 +1369,7 @@ fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone(
 fn the_middleware_of_another_source_leaves_token_requests_alone() {
     let auth = Server::replies([token_reply("T1")]);
     let other = tokens(&["other"]);
-    let agent = Agent::config_builder().middleware(source(&other, &auth).middleware()).build().into();
+    let agent = source(&other, &auth).wrap(Agent::new_with_defaults());
     let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience("https://api.example.com");
     let credentials = Credentials::new("id", SECRET).in_body();
     let source =

@@ -196,7 +196,7 @@ fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_se
     let transport = UreqTransport::with_agent(trusting().build().into());
     let source = TokenSource::builder(credentials("tls"), server().tls.request(), transport).build();
     let source = source.expect("a good source");
-    let agent: Agent = trusting().middleware(source.middleware()).build().into();
+    let agent = source.wrap(trusting().build().into());
     let post = || read(agent.post(server().tls.api("/items?tls")).send("over TLS").expect("an answer of the API"));
 
     let before = post();

@@ -69,6 +69,8 @@ fn all_items() -> Vec<Item> {
             }
         }
     }
+    // Nobody outside can name the trait that seals another.
+    all.retain(|item| item.name() != "Sealed");
     all
 }
 

@@ -12,8 +12,8 @@ use client_credentials::{
     UreqTransport,
 };
 use loopback::{
-    Received, Reply, SECRET, Server, builder, invalid_token, json_reply, our_error, reply, source, status, text,
-    token_reply, tokens,
+    Received, Reply, SECRET, Server, agent, builder, invalid_token, json_reply, our_error, outside, reply, source,
+    status, text, token_reply, tokens,
 };
 use ureq::http::{Request, Uri};
 use ureq::middleware::MiddlewareNext;
@@ -238,15 +238,12 @@ fn cache_key_includes_token_url_and_all_parameters() {
 fn base_url_resolved_before_audience_is_compared() {
     let (script, api) = (tokens(&["T1", "T2"]), Server::wants("T2"));
     let base = api.url("");
-    let agent: Agent = Agent::config_builder()
-        .middleware(move |mut request: Request<SendBody>, next: MiddlewareNext| {
-            let path = request.uri().path_and_query().expect("a path").to_string();
-            *request.uri_mut() = format!("{base}{path}").parse::<Uri>().map_err(ureq::http::Error::from)?;
-            next.handle(request)
-        })
-        .middleware(source(&script, &api).middleware())
-        .build()
-        .into();
+    let before = move |mut request: Request<SendBody>, next: MiddlewareNext| {
+        let path = request.uri().path_and_query().expect("a path").to_string();
+        *request.uri_mut() = format!("{base}{path}").parse::<Uri>().map_err(ureq::http::Error::from)?;
+        next.handle(request)
+    };
+    let agent = outside(before, agent(&source(&script, &api), true));
     assert_eq!(text(agent.get("http://base.invalid/v1/items?page=2").call()), "fine");
     assert_eq!(api.tokens(), ["T1", "T2"]);
     assert!(api.requests().iter().all(|request| request.target() == "/v1/items?page=2"));
@@ -256,14 +253,11 @@ fn base_url_resolved_before_audience_is_compared() {
 fn base_url_resolved_before_audience_is_compared_also_to_somewhere_else() {
     let (script, api, other) = (tokens(&["T1"]), Server::wants("T1"), Server::replies([reply(200)]));
     let elsewhere = other.url("/");
-    let agent: Agent = Agent::config_builder()
-        .middleware(move |mut request: Request<SendBody>, next: MiddlewareNext| {
-            *request.uri_mut() = elsewhere.parse::<Uri>().map_err(ureq::http::Error::from)?;
-            next.handle(request)
-        })
-        .middleware(source(&script, &api).middleware())
-        .build()
-        .into();
+    let before = move |mut request: Request<SendBody>, next: MiddlewareNext| {
+        *request.uri_mut() = elsewhere.parse::<Uri>().map_err(ureq::http::Error::from)?;
+        next.handle(request)
+    };
+    let agent = outside(before, agent(&source(&script, &api), true));
     assert_eq!(status(&agent.get(api.url("/")).call()), 200);
     assert_eq!((other.tokens(), api.requests().len(), script.requests().len()), (vec!["-".into()], 0, 0));
 }
@@ -319,11 +313,8 @@ fn unlike_the_plugin_the_scheme_is_compared_too() {
     let (script, proxy) = (tokens(&["T1"]), Server::replies([reply(200)]));
     let request = TokenRequest::new("https://auth.example.com/token").expect("good").audience("https://api.invalid:80");
     let source = TokenSource::builder(credentials(), request, script.clone()).build().expect("a source");
-    let agent: Agent = Agent::config_builder()
-        .proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")))
-        .middleware(source.middleware())
-        .build()
-        .into();
+    let config = Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")));
+    let agent = source.wrap(config.build().into());
     assert_eq!(status(&agent.get("http://api.invalid/").call()), 200);
     assert!(proxy.tokens().iter().all(|token| token == "-"));
     assert_eq!(script.requests().len(), 0);

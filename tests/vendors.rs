@@ -183,8 +183,10 @@ fn bitbucket_errors_of_the_api_hold_an_object_and_lead_to_a_new_token() {
     script.token("one", 7200);
     script.token("two", 7200);
     let source = vendor.builder(&script).build().expect("a source");
-    let token = source.token().expect("a token");
-    assert_eq!(source.replacement(&token, &response(401, body)).expect("another").secret(), "two");
+    let mut request = http::Request::get("https://api.bitbucket.org/2.0/user").body(()).expect("a request");
+    let mut call = source.call(&mut request).expect("a token");
+    assert!(call.retry(&mut request, &response(401, body)));
+    assert_eq!(request.headers()["authorization"], "Bearer two");
     // The same words from the token endpoint are no OAuth 2.0 error, and still are told.
     let (denied, text) = vendor.denied(401, body);
     assert_eq!(denied.code(), None);

@@ -158,11 +158,13 @@ impl Process {
 
     /// Calls an API. Returns the seconds for which further calls make no token request.
     fn call(&self, common: Common) -> f64 {
+        let mut request = Request::get("https://api.example.com/").body(()).expect("a request");
         if let (Ok(token), Common::Refusal { at }) = (self.source.token(), common) {
             let sent = token.sent_at().since(&self.zero).as_secs_f64();
             if sent < at && at <= self.now() {
                 let refusal = Response::builder().status(401).body(()).expect("a response");
-                self.source.replacement(&token, &refusal).expect("another token");
+                let mut call = self.source.call(&mut request).expect("a token");
+                assert!(call.retry(&mut request, &refusal), "another token");
             }
         }
         self.source.inspect().renews_in.unwrap_or_default().as_secs_f64()

@@ -145,7 +145,7 @@ fn over_loopback(table: &Table) {
         });
     }
     table.row("GET, an agent of the caller's own with `middleware()`, median", || {
-        let own = Agent::config_builder().proxy(None).middleware(world.source().middleware()).build().into();
+        let own = world.source().wrap(Agent::config_builder().proxy(None).build().into());
         let limit = || each(1, || wire::get(&bare, &url, Some(&header)));
         let ours = || each(1, || wire::get(&own, &url, None));
         Row::of(&Rounds::alternate(30_000, limit, ours).grouped(1000, 0.5), f64::INFINITY)

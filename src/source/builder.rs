@@ -1,7 +1,7 @@
 //! The settings of a source that are not part of the question.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::cache::CacheKey;
@@ -326,6 +326,7 @@ impl TokenSourceBuilder {
             settings: self.settings,
             hook: self.hook,
             origins_not_allowed: Mutex::default(),
+            adapter: OnceLock::new(),
         })))
     }
 }

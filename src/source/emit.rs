@@ -7,7 +7,7 @@ use crate::event::{Event, EventKind};
 use crate::source::TokenSource;
 
 impl TokenSource {
-    pub(crate) fn emit(&self, kind: EventKind<'_>) {
+    pub(super) fn emit(&self, kind: EventKind<'_>) {
         let event = Event { endpoint: self.0.request.endpoint_host(), client_id: self.0.credentials.client_id(), kind };
         let level = match kind {
             EventKind::Answered { error: Some(_), .. }
@@ -22,8 +22,7 @@ impl TokenSource {
     }
 
     /// Reports, once per origin, a 401 from an origin that is not allowed to receive the token.
-    #[cfg(feature = "ureq")]
-    pub(crate) fn report_origin(&self, uri: &http::Uri) {
+    pub(super) fn report_origin(&self, uri: &http::Uri) {
         /// Stop reporting after this many origins.
         const MOST: usize = 16;
         let origin = audience::display(uri);

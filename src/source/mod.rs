@@ -3,6 +3,7 @@
 //! `snapshot`.
 
 pub(crate) mod builder;
+mod call;
 pub(crate) mod clock;
 mod emit;
 mod fetch;
@@ -11,18 +12,17 @@ mod hits;
 mod snapshot;
 pub(crate) mod store;
 
+use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
+use http::header::AUTHORIZATION;
 
 use crate::audience;
-use crate::challenge::{self, Challenge};
 use crate::credentials::Credentials;
 use crate::error::{Error, OriginNotAllowed};
-use crate::event::{Event, EventKind, Verdict};
+use crate::event::Event;
 use crate::moment::Deadline;
 use crate::request::TokenRequest;
 use crate::settings::Settings;
@@ -33,6 +33,7 @@ use crate::source::flight::SharedSlot;
 use crate::token::AccessToken;
 use crate::transport::Transport;
 
+pub use crate::source::call::{Call, PreparedCall};
 pub use crate::source::snapshot::Snapshot;
 
 /// Hands out valid tokens: fetched once, cached, renewed ahead of expiry, replaced when an API refuses them.
@@ -73,6 +74,7 @@ struct Inner {
     slot: Arc<SharedSlot>,
     /// Origins that answered 401 and may not receive the token.
     origins_not_allowed: Mutex<Vec<String>>,
+    adapter: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
@@ -264,43 +266,7 @@ impl TokenSource {
     /// ```
     #[must_use = "false: the token stays, because another one was refused less than 10 seconds ago"]
     pub fn refused(&self, token: &AccessToken) -> bool {
-        !matches!(self.0.slot.refuse(token, self.0.clock.now()), Refusal::TooSoon)
-    }
-
-    /// Reads the answer to a request that carried `token`, and returns another token if sending the request once more
-    /// is worth it: the status is 401, the challenge does not say that a new token is useless (RFC 6750 section 3.1),
-    /// and a different token is to be had. Otherwise the answer is the caller's to keep.
-    ///
-    /// Do not call it if a redirect came in between (the HTTP client took the token off then), nor for the answer to
-    /// a request that was sent once more already. For a body that cannot be sent again, call
-    /// [`refused`](Self::refused) instead.
-    ///
-    /// ```
-    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
-    /// # let script = Script::new();
-    /// # script.token("one", 3600); script.token("two", 3600);
-    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
-    /// # fn send(request: &http::Request<()>) -> http::Response<()> {
-    /// #     let status = if request.headers()["authorization"] == "Bearer one" { 401 } else { 200 };
-    /// #     http::Response::builder().status(status).body(()).unwrap()
-    /// # }
-    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
-    /// let token = source.authorize(&mut request)?;
-    /// let mut response = send(&request);
-    /// if let Some(token) = source.replacement(&token, &response) {
-    ///     request.headers_mut().insert("authorization", token.header_value().clone());
-    ///     response = send(&request);
-    /// }
-    /// assert_eq!(response.status(), 200);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn replacement<B>(&self, token: &AccessToken, response: &http::Response<B>) -> Option<AccessToken> {
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return None;
-        }
-        self.after_refusal(token, response.headers(), true, self.0.settings.timeout)
+        !matches!(self.refuse(token), Refusal::TooSoon)
     }
 
     /// What is known about the token right now, for health pages and support: no secret in it.
@@ -340,43 +306,30 @@ impl TokenSource {
         self.0.request.allows(uri)
     }
 
-    /// The 401 protocol: drop the token if it still is the cached one, take the newer one if somebody renewed it
-    /// already, else renew; nothing if the new one is the old one.
-    pub(crate) fn after_refusal(
-        &self,
-        token: &AccessToken,
-        headers: &HeaderMap,
-        replayable: bool,
-        budget: Duration,
-    ) -> Option<AccessToken> {
-        let challenges = Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
-        let outcome = if challenge::renewal_may_help(&challenges) {
-            self.replace(token, replayable, budget)
-        } else {
-            Err(Verdict::Useless)
-        };
-        self.emit(EventKind::Refused { verdict: outcome.as_ref().err().copied().unwrap_or(Verdict::Replay) });
-        outcome.ok()
+    /// The largest request body, in bytes, that an adapter should keep in memory to be able to send
+    /// it again after a 401. See [`TokenSourceBuilder::replay_limit`].
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
+    /// assert_eq!(source.replay_limit(), 1024 * 1024);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn replay_limit(&self) -> usize {
+        self.0.settings.replay_limit
     }
 
-    fn replace(&self, token: &AccessToken, replayable: bool, budget: Duration) -> Result<AccessToken, Verdict> {
-        let newer = match self.0.slot.refuse(token, self.0.clock.now()) {
-            Refusal::TooSoon => return Err(Verdict::TooSoon),
-            _ if !replayable => return Err(Verdict::NotReplayable),
-            Refusal::Superseded(newer) => newer,
-            Refusal::Dropped => self.token_within(budget).map_err(|_| Verdict::RenewalFailed)?,
-        };
-        if newer.is_same(token) { Err(Verdict::SameToken) } else { Ok(newer) }
+    /// What an adapter of this crate keeps with the source, made at the first call.
+    #[allow(dead_code, reason = "used by the adapters that the features select")]
+    pub(crate) fn adapter<T: Any + Clone + Send + Sync>(&self, make: impl FnOnce() -> T) -> T {
+        let kept = self.0.adapter.get_or_init(|| Box::new(make()));
+        kept.downcast_ref::<T>().cloned().expect("a source has one kind of adapter")
     }
 
-    #[cfg(feature = "ureq")]
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.0.settings
-    }
-
-    #[cfg(feature = "ureq")]
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
+    pub(crate) fn refuse(&self, token: &AccessToken) -> Refusal {
+        self.0.slot.refuse(token, self.0.clock.now())
     }
 }
 

@@ -1,16 +1,29 @@
-//! The agent, the middleware and the transport for ureq (feature `ureq`). Imports everything below it.
+//! The agent, the adapter and the transport for ureq (feature `ureq`). Imports everything below it.
 
+mod body;
+mod call_settings;
 mod middleware;
-mod probe;
 mod transport;
+
+use std::time::Duration;
+
+use ::ureq::Agent;
+use ::ureq::config::{Config, ConfigBuilder, RedirectAuthHeaders};
+use ::ureq::typestate::AgentScope;
 
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::request::TokenRequest;
 use crate::source::TokenSource;
+use crate::ureq::middleware::Authorize;
 
-pub use middleware::Middleware;
+pub use call_settings::CallSettings;
 pub use transport::UreqTransport;
+
+/// Limits of an agent that this crate makes. Not `timeout_global`: ureq needs a thread for each call
+/// with that.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl TokenSource {
     /// A source with a [`UreqTransport`] and all defaults. For other settings: [`TokenSource::builder`].
@@ -34,12 +47,25 @@ impl TokenSource {
         Self::builder(credentials, request, UreqTransport::new()).build()
     }
 
-    /// An ordinary agent with ureq's defaults: every request for an allowed origin carries a valid token, every other
-    /// request is left alone. A proxy that the environment names is used, but never for plain http to this machine. For
-    /// an agent with settings of your own: [`middleware`](Self::middleware).
+    /// A ureq agent whose requests carry a valid token.
     ///
-    /// Requests with a token have connections of their own: `Agent::shutdown` and the cookies of this agent do not
-    /// reach them.
+    /// A request gets a token if its URL may receive it ([`allows`](Self::allows)) and it has no
+    /// `Authorization` header yet; any other request is sent as it is. After a 401 that another
+    /// token may help, the request is sent once more, if its body can be.
+    ///
+    /// If there is no token to be had, the request is not sent, and the call returns the [`Error`]
+    /// inside a `ureq::Error`: see [`Error::from_ureq`].
+    ///
+    /// The agent has ureq's defaults and two time limits: 10 seconds to connect, and 5 minutes until
+    /// the head of an answer is there. A proxy that the environment names is used, but never for
+    /// plain http to this machine. A limit or a status mode for a single call:
+    /// [`CallSettings`](crate::CallSettings). For any other setting: [`wrap`](Self::wrap). All agents
+    /// of one source share their connections, so it may be called whenever an agent is needed.
+    ///
+    /// A body of up to 1 MiB ([`replay_limit`](crate::TokenSourceBuilder::replay_limit)) is read into
+    /// memory, to be sent again after a 401, and has a `Content-Length`. A larger one is sent in
+    /// chunks as it is read and only once; a server that wants its length (411) needs a
+    /// `Content-Length` header on the request, because ureq does not tell it.
     ///
     /// ```
     /// # use client_credentials::test_util::{Script, TokenServer};
@@ -55,34 +81,130 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn agent(&self) -> ::ureq::Agent {
-        ::ureq::Agent::config_builder().middleware(Middleware::new(self.clone(), true)).build().new_agent()
+    pub fn agent(&self) -> Agent {
+        let inner = self.adapter(|| {
+            // What `Authorize` needs, so that nothing must be pinned on a request.
+            let config = with_tls(Agent::config_builder())
+                .http_status_as_error(false)
+                .save_redirect_history(true)
+                .redirect_auth_headers(RedirectAuthHeaders::Never)
+                .timeout_connect(Some(CONNECT_TIMEOUT))
+                .timeout_recv_response(Some(ANSWER_TIMEOUT));
+            config.build().new_agent()
+        });
+        let config = repeated(inner.config()).http_status_as_error(true);
+        config.middleware(Authorize::new(self.clone(), inner, true, true)).build().new_agent()
     }
 
-    /// What [`agent`](Self::agent) does, for an agent with settings of your own. Register it last: middleware after it is
-    /// not run when a request is sent once more. The agent's `timeout_global` includes the wait for a token.
+    /// An agent around one of your own, whose requests carry a valid token as those of
+    /// [`agent`](Self::agent) do.
+    ///
+    /// Everything is sent through your agent, both attempts of a call, with a token or without: its
+    /// connections, resolver, proxy, TLS settings, cookie jar, middleware and time limits. Its
+    /// `timeout_global` includes the wait for a token. `shutdown` and the cookie jar are those of
+    /// your agent, so keep a clone of it; those of the returned agent have no effect. Middleware of
+    /// your agent sees the token.
+    ///
+    /// Middleware that must see a request before it gets its token belongs on an agent around this
+    /// one, whose own settings do not count:
     ///
     /// ```
     /// # use client_credentials::test_util::{Script, TokenServer};
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # use ureq::middleware::MiddlewareNext;
     /// # let (script, api) = (Script::new(), TokenServer::start()?);
     /// # script.token("t", 3600);
     /// # let items = format!("http://{}/v1/items", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
     /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
-    /// let agent: ureq::Agent = ureq::Agent::config_builder()
-    ///     .timeout_global(Some(std::time::Duration::from_secs(20)))
-    ///     .middleware(source.middleware())
+    /// use ureq::http::Request;
+    /// use ureq::{Agent, SendBody};
+    ///
+    /// let config = Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(20)));
+    /// let wrapped = source.wrap(config.build().new_agent());
+    /// let outermost = Agent::config_builder()
+    ///     .middleware(|request: Request<SendBody>, next: MiddlewareNext| {
+    ///         println!("{} {}", request.method(), request.uri());
+    ///         next.handle(request)
+    ///     })
+    ///     .middleware(move |request: Request<SendBody>, _: MiddlewareNext| wrapped.run(request))
     ///     .build()
-    ///     .into();
-    /// agent.get(&items).call()?;
+    ///     .new_agent();
+    /// outermost.get(&items).call()?;
     /// assert_eq!(api.requests()[0].headers()["authorization"], "Bearer t");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// Several sources on one agent: wrap the wrapped agent.
+    ///
+    /// # Single calls with settings of their own
+    ///
+    /// A time limit or a status mode for a single call is set by [`CallSettings`](crate::CallSettings).
+    /// What a call sets by ureq's `config()` is obeyed by ureq, in both attempts, but cannot be read:
+    ///
+    /// - its `timeout_global` holds for each attempt by itself, and the wait for a token is bounded by
+    ///   the limits of the source and of the agent;
+    /// - if it wants errors for error statuses, a 401 is renewed and repeated without a look at its
+    ///   challenge or at redirects, and only for idempotent methods (RFC 9110 section 9.2.2).
+    ///
+    /// ureq's documentation says that a request that is configured with one agent and run with
+    /// another may become an error in a later version. A wrapped agent does that with such calls.
     #[must_use]
-    pub fn middleware(&self) -> Middleware {
-        Middleware::new(self.clone(), false)
+    pub fn wrap(&self, agent: Agent) -> Agent {
+        let status_as_error = agent.config().http_status_as_error();
+        let config = repeated(agent.config());
+        config.middleware(Authorize::new(self.clone(), agent, status_as_error, false)).build().new_agent()
     }
+}
+
+/// The settings of an agent without its middleware. A call that adds settings of its own starts from
+/// these.
+fn repeated(config: &Config) -> ConfigBuilder<AgentScope> {
+    let timeouts = config.timeouts();
+    let repeated = Agent::config_builder()
+        .http_status_as_error(config.http_status_as_error())
+        .https_only(config.https_only())
+        .ip_family(config.ip_family())
+        .proxy(config.proxy().cloned())
+        .no_delay(config.no_delay())
+        .max_redirects(config.max_redirects())
+        .max_redirects_will_error(config.max_redirects_will_error())
+        .redirect_auth_headers(config.redirect_auth_headers())
+        .save_redirect_history(config.save_redirect_history())
+        .user_agent(config.user_agent().clone())
+        .accept(config.accept().clone())
+        .accept_encoding(config.accept_encoding().clone())
+        .max_response_header_size(config.max_response_header_size())
+        .input_buffer_size(config.input_buffer_size())
+        .output_buffer_size(config.output_buffer_size())
+        .max_idle_connections(config.max_idle_connections())
+        .max_idle_connections_per_host(config.max_idle_connections_per_host())
+        .max_idle_age(config.max_idle_age())
+        .allow_non_standard_methods(config.allow_non_standard_methods())
+        .timeout_global(timeouts.global)
+        .timeout_per_call(timeouts.per_call)
+        .timeout_per_read(config.timeout_per_read())
+        .timeout_per_write(config.timeout_per_write())
+        .timeout_resolve(timeouts.resolve)
+        .timeout_connect(timeouts.connect)
+        .timeout_send_request(timeouts.send_request)
+        .timeout_await_100(timeouts.await_100)
+        .timeout_send_body(timeouts.send_body)
+        .timeout_recv_response(timeouts.recv_response)
+        .timeout_recv_body(timeouts.recv_body);
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let repeated = repeated.tls_config(config.tls_config().clone());
+    repeated
+}
+
+/// TLS as the features of this crate choose it: ureq's default is rustls.
+fn with_tls(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    let config = {
+        use ::ureq::tls::{TlsConfig, TlsProvider};
+        config.tls_config(TlsConfig::builder().provider(TlsProvider::NativeTls).build())
+    };
+    config
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! Token requests through ureq.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ::ureq::{Agent, Error};
@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 use crate::audience;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::transport::{Limits, Transport};
+use crate::ureq::body::read_beyond;
+use crate::ureq::with_tls;
 
 /// Sends token requests with a `ureq::Agent`.
 ///
@@ -57,8 +59,10 @@ impl UreqTransport {
     pub fn new() -> Self {
         // A token response is small. ureq looks at the time once per buffer, and a buffer of compressed nothing can keep
         // it busy for long: so none is asked for, and the buffers are small.
-        let config =
-            Agent::config_builder().accept_encoding("identity").input_buffer_size(BUFFER).output_buffer_size(BUFFER);
+        let config = with_tls(Agent::config_builder())
+            .accept_encoding("identity")
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER);
         Self { own: true, ..Self::with_agent(config.build().new_agent()) }
     }
 
@@ -136,11 +140,6 @@ impl Transport for UreqTransport {
     }
 }
 
-/// All that there is to read, but of more than `limit` bytes only one more. Not generic, to be there once.
-pub(super) fn read_beyond(limit: usize, reader: &mut dyn Read, into: &mut Vec<u8>) -> io::Result<usize> {
-    reader.take((limit as u64).saturating_add(1)).read_to_end(into)
-}
-
 /// Plain http is allowed to this machine because nobody is on the way there; with a proxy, somebody is.
 pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
     uri.scheme_str() == Some("http") && uri.host().is_some_and(audience::is_loopback)
@@ -156,7 +155,13 @@ fn transport_error(error: Error) -> TransportError {
         Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
             TransportErrorKind::Connect
         }
-        Error::Tls(_) | Error::Pem(_) | Error::Rustls(_) | Error::TlsRequired => TransportErrorKind::Tls,
+        Error::Tls(_) | Error::TlsRequired => TransportErrorKind::Tls,
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        Error::Pem(_) => TransportErrorKind::Tls,
+        #[cfg(feature = "rustls")]
+        Error::Rustls(_) => TransportErrorKind::Tls,
+        #[cfg(feature = "native-tls")]
+        Error::NativeTls(_) | Error::Der(_) => TransportErrorKind::Tls,
         Error::Io(io) => match io.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => TransportErrorKind::Timeout,
             // rustls reports what is wrong with a certificate as invalid data.

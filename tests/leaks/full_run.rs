@@ -71,7 +71,7 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
     ];
     for ((source, events), known) in &sources {
         let agent = source.agent();
-        print(&source.middleware());
+        print(&source.prepare());
         // Fetched, used, kept, renewed.
         auth.next(Behaviour::token(TOKENS[0], 60));
         for _ in 0..2 {

@@ -29,8 +29,8 @@ fn redirects_at_the_api_take_no_token_along() {
         for status in [301, 302, 303, 307, 308] {
             let world = World::new();
             let source = world.source("https://api.example.com");
-            let config = Config::builder().redirect_auth_headers(carry).middleware(source.middleware()).build();
-            let agent = world.agent("api.example.com:443", config);
+            let config = Config::builder().redirect_auth_headers(carry).build();
+            let agent = source.wrap(world.agent("api.example.com:443", config));
             for ((location, back), post) in LOCATIONS.into_iter().flat_map(|row| [(row, false), (row, true)]) {
                 let case = format!("{status} to {location}, {carry:?}, post {post}");
                 let (before, others) = (world.tokens().len(), world.others.requests().len());
@@ -81,7 +81,7 @@ fn d15_redirects_at_the_token_endpoint_take_no_secret_along() {
 fn d23_a_401_after_a_redirect_asks_nobody_for_a_token() {
     let world = World::new();
     let source = world.source("https://api.example.com");
-    let agent = world.agent("api.example.com:443", Config::builder().middleware(source.middleware()).build());
+    let agent = source.wrap(world.agent("api.example.com:443", Config::default()));
     world.api.next(Behaviour::redirect(302, "https://evil.test/"));
     let challenge = r#"Bearer error="invalid_token""#;
     world.others.next(http::Response::builder().status(401).header("www-authenticate", challenge).body("").unwrap());

@@ -29,7 +29,7 @@ enum Fate {
 fn follow(api: &str, host_and_port: &str, rows: &[(&str, Fate)]) {
     let world = World::new();
     let source = world.source(api);
-    let agent = world.agent(host_and_port, Config::builder().middleware(source.middleware()).build());
+    let agent = source.wrap(world.agent(host_and_port, Config::default()));
     source.token().unwrap();
     for &(url, fate) in rows {
         let (before, elsewhere) = (world.tokens().len(), world.others.connections());
@@ -225,8 +225,10 @@ fn a_url_that_an_earlier_middleware_changes_is_the_one_that_counts() {
     };
     let world = World::new();
     let source = world.source("https://api.example.com");
-    let config = Config::builder().middleware(elsewhere).middleware(source.middleware()).build();
-    world.agent("api.example.com:443", config).get("https://api.example.com/").call().unwrap();
+    let wrapped = source.wrap(world.agent("api.example.com:443", Config::default()));
+    let pass_on = move |request: http::Request<SendBody>, _: MiddlewareNext| wrapped.run(request);
+    let config = Config::builder().middleware(elsewhere).middleware(pass_on).build();
+    config.new_agent().get("https://api.example.com/").call().unwrap();
     world.assert_others_know_nothing("changed on the way");
     assert_eq!((world.others.requests().len(), world.tokens().len()), (1, 0));
 }

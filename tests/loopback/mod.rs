@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use client_credentials::test_util::Script;
 use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TokenSourceBuilder};
-use ureq::{Agent, Body};
+use ureq::middleware::{Middleware, MiddlewareNext};
+use ureq::{Agent, Body, SendBody};
 
 /// What must never show.
 pub const SECRET: &str = "hush-hush";
@@ -380,7 +381,14 @@ pub fn builder(script: &Script, api: &Server) -> TokenSourceBuilder {
 
 /// An agent with a token source and this status mode.
 pub fn agent(source: &TokenSource, status_as_error: bool) -> Agent {
-    Agent::config_builder().http_status_as_error(status_as_error).middleware(source.middleware()).build().into()
+    let config = Agent::config_builder().http_status_as_error(status_as_error).allow_non_standard_methods(true);
+    source.wrap(config.build().into())
+}
+
+/// An agent around a wrapped one, with middleware that sees each request before it gets its token.
+pub fn outside(before: impl Middleware, wrapped: Agent) -> Agent {
+    let pass_on = move |request: ureq::http::Request<SendBody>, _: MiddlewareNext| wrapped.run(request);
+    Agent::config_builder().middleware(before).middleware(pass_on).build().into()
 }
 
 /// The body of a response.

@@ -115,6 +115,4 @@ fn a_source_can_be_stored_cloned_and_sent_anywhere_and_has_no_type_parameters() 
     anywhere::<TokenRequest>();
     anywhere::<AccessToken>();
     anywhere::<Error>();
-    #[cfg(feature = "ureq")]
-    anywhere::<client_credentials::Middleware>();
 }

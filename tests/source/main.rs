@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    AccessToken, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
+    AccessToken, Call, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
     TokenSourceBuilder, TransportError, TransportErrorKind, Verdict,
 };
 use http::{Request, Response};
@@ -56,14 +56,31 @@ fn call(
     mut api: impl FnMut(&Request<&'static str>) -> Response<&'static str>,
 ) -> Result<Response<&'static str>, Error> {
     let mut request = request;
-    let token = source.authorize(&mut request)?;
-    let response = api(&request);
-    match source.replacement(&token, &response) {
-        Some(token) => {
-            request.headers_mut().insert("authorization", token.header_value().clone());
-            Ok(api(&request))
-        }
-        None => Ok(response),
+    let mut call = source.call(&mut request)?;
+    let mut response = api(&request);
+    while call.retry(&mut request, &response) {
+        response = api(&request);
+    }
+    Ok(response)
+}
+
+/// A request that carries the token of now, and gets its answer later.
+struct Sent<'s> {
+    request: Request<&'static str>,
+    call: Call<'s>,
+}
+
+fn sent(source: &TokenSource) -> Sent<'_> {
+    let mut request = get();
+    let call = source.call(&mut request).expect("a token");
+    Sent { request, call }
+}
+
+impl Sent<'_> {
+    /// The token of the second attempt, if there is to be one.
+    fn answered(mut self, response: &Response<&'static str>) -> Option<String> {
+        let again = self.call.retry(&mut self.request, response);
+        again.then(|| self.request.headers()["authorization"].to_str().expect("ASCII").replace("Bearer ", ""))
     }
 }
 

@@ -18,8 +18,7 @@ fn reasons_tell_why_a_token_was_requested() {
         .expect("a source");
     source.token().expect("a token");
     script.clock().advance(seconds(60));
-    let token = source.token().expect("a token");
-    source.replacement(&token, &answer(401, None)).expect("another");
+    sent(&source).answered(&answer(401, None)).expect("another");
     source.renew().expect("another");
     assert_eq!(*reasons.lock().expect("a log"), [Reason::NoToken, Reason::Expiring, Reason::Refused, Reason::Forced]);
 }
@@ -40,8 +39,7 @@ fn verdicts_and_context_are_told() {
         })
         .build()
         .expect("a source");
-    let token = source.token().expect("a token");
-    source.replacement(&token, &answer(401, None)).expect("another");
+    sent(&source).answered(&answer(401, None)).expect("another");
     assert_eq!(*verdicts.lock().expect("a log"), [Verdict::Replay]);
 }
 

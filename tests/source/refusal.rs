@@ -39,12 +39,11 @@ fn st_06_st_14_st_20_other_statuses_are_no_refusal_of_the_token() {
     let script = Script::new();
     script.token("T1", 3600);
     let source = source(&script);
-    let token = source.token().expect("a token");
     let scope = Some("Bearer error=\"insufficient_scope\", scope=\"admin\"");
     for response in
         [answer(403, scope), answer(407, INVALID_TOKEN), answer(200, INVALID_TOKEN), answer(403, INVALID_TOKEN)]
     {
-        assert!(source.replacement(&token, &response).is_none());
+        assert_eq!(sent(&source).answered(&response), None);
     }
     assert_eq!(source.token().expect("a token").secret(), "T1");
     assert_eq!(script.requests().len(), 1);
@@ -75,10 +74,10 @@ fn st_08_a_late_401_of_the_old_token_takes_the_new_one_without_asking() {
     script.token("T1", 3600);
     script.token("T2", 3600);
     let source = source(&script);
-    let one = source.token().expect("a token");
+    let (one, late) = (sent(&source), sent(&source));
     let response = answer(401, INVALID_TOKEN);
-    assert_eq!(source.replacement(&one, &response).expect("another").secret(), "T2");
-    assert_eq!(source.replacement(&one, &response).expect("another").secret(), "T2");
+    assert_eq!(one.answered(&response).as_deref(), Some("T2"));
+    assert_eq!(late.answered(&response).as_deref(), Some("T2"));
     assert_eq!(source.token().expect("a token").secret(), "T2");
     assert_eq!(script.requests().len(), 2);
 }
@@ -88,20 +87,19 @@ fn st_08_a_401_while_another_caller_renews_joins_that_renewal() {
     let script = Script::new();
     script.token("T1", 3600);
     let source = source(&script);
-    let one = source.token().expect("a token");
+    let (first, second) = (sent(&source), sent(&source));
     let (is_asked, go) = stalled(&script, "T2");
-    let replace = |source: TokenSource, one: AccessToken| {
-        thread::spawn(move || source.replacement(&one, &answer(401, INVALID_TOKEN)).map(|t| t.secret().to_owned()))
-    };
-    let first = replace(source.clone(), one.clone());
-    is_asked.recv().expect("the token endpoint is asked");
-    let second = replace(source.clone(), one);
-    while source.inspect().waits == 0 {
-        thread::yield_now();
-    }
-    go.send(()).expect("the token endpoint waits");
-    assert_eq!(first.join().expect("no panic").as_deref(), Some("T2"));
-    assert_eq!(second.join().expect("no panic").as_deref(), Some("T2"));
+    thread::scope(|scope| {
+        let first = scope.spawn(|| first.answered(&answer(401, INVALID_TOKEN)));
+        is_asked.recv().expect("the token endpoint is asked");
+        let second = scope.spawn(|| second.answered(&answer(401, INVALID_TOKEN)));
+        while source.inspect().waits == 0 {
+            thread::yield_now();
+        }
+        go.send(()).expect("the token endpoint waits");
+        assert_eq!(first.join().expect("no panic").as_deref(), Some("T2"));
+        assert_eq!(second.join().expect("no panic").as_deref(), Some("T2"));
+    });
     assert_eq!(script.requests().len(), 2);
 }
 
@@ -167,8 +165,8 @@ fn st_19_a_401_on_one_question_leaves_the_other() {
             .expect("a source")
     };
     let (a, b) = (with_scope("a"), with_scope("b"));
-    let (a1, b1) = (a.token().expect("a token"), b.token().expect("a token"));
-    assert_eq!(a.replacement(&a1, &answer(401, None)).expect("another").secret(), "A2");
+    let (a1, b1) = (sent(&a), b.token().expect("a token"));
+    assert_eq!(a1.answered(&answer(401, None)).as_deref(), Some("A2"));
     assert_eq!(b.token().expect("a token").secret(), b1.secret());
     assert_eq!(script.requests().len(), 3);
 }

@@ -1,0 +1,491 @@
+//! One call of an API: its request is authorized, its answer is read, and after a 401 that a new
+//! token may help it is sent once more. Imports `challenge`, `clock`, `error`, `event`, `slot`, `token`.
+
+use std::fmt;
+use std::mem;
+use std::thread;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+
+use crate::challenge::{self, Challenge};
+use crate::error::Error;
+use crate::event::{EventKind, Verdict};
+use crate::moment::Deadline;
+use crate::slot::Refusal;
+use crate::source::TokenSource;
+use crate::token::AccessToken;
+
+impl TokenSource {
+    /// Puts a valid token on a request, and returns the [`Call`] that reads its answer.
+    ///
+    /// Short for [`prepare`](Self::prepare) and [`PreparedCall::authorize`]. A request for an origin
+    /// that may not receive the token, and one that has an `Authorization` header already, are left
+    /// as they are: see [`Call::is_authorized`].
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`], [`Error::Denied`],
+    /// [`Error::Protocol`]. The request is then unchanged and should not be sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # fn send(request: &http::Request<()>) -> http::Response<()> {
+    /// #     let status = if request.headers()["authorization"] == "Bearer one" { 401 } else { 200 };
+    /// #     http::Response::builder().status(status).body(()).unwrap()
+    /// # }
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let mut call = source.call(&mut request)?;
+    /// let mut response = send(&request);
+    /// while call.retry(&mut request, &response) {
+    ///     response = send(&request);
+    /// }
+    /// assert_eq!(response.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn call<B>(&self, request: &mut Request<B>) -> Result<Call<'_>, Error> {
+        self.prepare().authorize(request)
+    }
+
+    /// Starts a call with settings of its own: a time limit, or a request that is not an
+    /// [`http::Request`].
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let call = source.prepare().within(Duration::from_secs(10)).authorize(&mut request)?;
+    /// assert!(call.time_left() <= Some(Duration::from_secs(10)));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn prepare(&self) -> PreparedCall<'_> {
+        PreparedCall { source: self, deadline: None }
+    }
+}
+
+/// A call before its request is authorized: made by [`TokenSource::prepare`].
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.token("t", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+/// let mut request = http::Request::get("https://api.example.com/").body(())?;
+/// let prepared = source.prepare().within(std::time::Duration::from_secs(2));
+/// let call = prepared.authorize(&mut request)?;
+/// assert_eq!(request.headers()["authorization"], "Bearer t");
+/// # assert!(call.is_authorized());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a call does nothing before `authorize`"]
+pub struct PreparedCall<'s> {
+    source: &'s TokenSource,
+    deadline: Option<Deadline>,
+}
+
+impl<'s> PreparedCall<'s> {
+    /// The call must be over this long from now: it bounds the wait for a token, and that for
+    /// another one after a 401. What is left for the request itself is [`Call::time_left`]. Default:
+    /// no limit but the source's own for each token request
+    /// ([`TokenSourceBuilder::timeout`](crate::TokenSourceBuilder::timeout)).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let no_time = source.prepare().within(Duration::ZERO).authorize(&mut request);
+    /// assert!(matches!(no_time, Err(Error::Transport(_))));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn within(mut self, budget: Duration) -> Self {
+        self.deadline = Some(Deadline::after(self.source.0.clock.monotonic(), budget));
+        self
+    }
+
+    /// Puts a valid token on the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`TokenSource::call`]: [`Error::Configuration`], [`Error::Transport`] (also when the time
+    /// is up), [`Error::Denied`], [`Error::Protocol`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let mut elsewhere = http::Request::get("https://example.net/").body(())?;
+    /// let call = source.prepare().authorize(&mut elsewhere)?;
+    /// assert!(!call.is_authorized());
+    /// assert!(elsewhere.headers().is_empty());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn authorize<B>(self, request: &mut Request<B>) -> Result<Call<'s>, Error> {
+        let call = self.start(request.uri(), request.headers())?;
+        call.put_token(request.headers_mut());
+        Ok(call)
+    }
+
+    /// Puts a valid token on a request that is not an [`http::Request`]: on its headers.
+    ///
+    /// `method` and `uri` are those of the request; `uri` decides whether it may carry the token.
+    ///
+    /// # Errors
+    ///
+    /// As [`authorize`](Self::authorize): [`Error::Configuration`], [`Error::Transport`],
+    /// [`Error::Denied`], [`Error::Protocol`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// use http::{HeaderMap, Method, Uri};
+    ///
+    /// let uri = Uri::from_static("https://api.example.com/v1/items");
+    /// let mut headers = HeaderMap::new();
+    /// let call = source.prepare().authorize_parts(&Method::GET, &uri, &mut headers)?;
+    /// assert_eq!(headers["authorization"], "Bearer t");
+    /// # assert!(call.is_authorized());
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn authorize_parts(self, _method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<Call<'s>, Error> {
+        let call = self.start(uri, headers)?;
+        call.put_token(headers);
+        Ok(call)
+    }
+
+    fn start(self, uri: &Uri, headers: &HeaderMap) -> Result<Call<'s>, Error> {
+        let Self { source, deadline } = self;
+        let state = if headers.contains_key(AUTHORIZATION) {
+            State::OwnAuthorization
+        } else if source.allows(uri) {
+            State::First(source.token_by(deadline)?)
+        } else {
+            State::OriginNotAllowed
+        };
+        Ok(Call { source, deadline, state, replayable: true, redirected: false })
+    }
+}
+
+/// One call of an API, from its authorized request to its last answer: made by
+/// [`TokenSource::call`].
+///
+/// An adapter for an HTTP client sends the request, gives every answer to [`retry`](Self::retry),
+/// and sends the request again if that says so. The rest is done here: which answers are refusals of
+/// the token, whether another token may help, at most one second attempt, and the [events](crate::Event).
+/// The agent of the feature `ureq` is such an adapter and uses nothing else.
+///
+/// A call that left the request alone ([`is_authorized`](Self::is_authorized)) changes nothing
+/// later, either. It only reports a 401 from an origin that is not allowed.
+///
+/// # Examples
+///
+/// An adapter for a client that has no types of the `http` crate; `send` stands for that client:
+///
+/// ```
+/// # use client_credentials::{Credentials, TokenRequest, test_util::Script};
+/// # let script = Script::new();
+/// # script.token("one", 3600); script.token("two", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// # fn send(url: &str, authorization: Option<&str>) -> (u16, Vec<(String, String)>) {
+/// #     (if authorization == Some("Bearer one") { 401 } else { 200 }, Vec::new())
+/// # }
+/// use client_credentials::TokenSource;
+/// use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+///
+/// fn get(source: &TokenSource, url: &str) -> Result<u16, Box<dyn std::error::Error>> {
+///     let (mut uri, mut headers) = (url.parse::<Uri>()?, HeaderMap::new());
+///     let mut call = source.prepare().authorize_parts(&Method::GET, &uri, &mut headers)?;
+///     loop {
+///         let authorization = headers.get("authorization").map(|value| value.to_str()).transpose()?;
+///         let (status, answer) = send(&uri.to_string(), authorization);
+///         let mut answer_headers = HeaderMap::new();
+///         for (name, value) in &answer {
+///             answer_headers.append(name.parse::<HeaderName>()?, value.parse::<HeaderValue>()?);
+///         }
+///         let code = StatusCode::from_u16(status)?;
+///         if !call.retry_parts(&Method::GET, &mut uri, &mut headers, code, &answer_headers) {
+///             return Ok(status);
+///         }
+///     }
+/// }
+///
+/// assert_eq!(get(&source, "https://api.example.com/v1/items")?, 200);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "give each answer to `retry`"]
+pub struct Call<'s> {
+    source: &'s TokenSource,
+    deadline: Option<Deadline>,
+    state: State,
+    replayable: bool,
+    redirected: bool,
+}
+
+enum State {
+    /// The request has an `Authorization` header of its own.
+    OwnAuthorization,
+    /// Its origin may not receive the token.
+    OriginNotAllowed,
+    /// The first attempt carries this token.
+    First(AccessToken),
+    /// The second attempt carries this one, and there is no answer yet.
+    Second(AccessToken),
+    /// The last answer was read.
+    Over,
+}
+
+impl Call<'_> {
+    /// Says whether the request can be sent again whole. Default: yes.
+    ///
+    /// Say no before [`retry`](Self::retry) if its body was a stream that is used up. A 401 then
+    /// still drops the token, so that the next call gets another one.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let refused = http::Response::builder().status(401).body(())?;
+    /// let mut request = http::Request::put("https://api.example.com/upload").body(())?;
+    /// let mut call = source.call(&mut request)?;
+    /// call.replayable(false);
+    /// // ... the body is sent as it is read, and the API answers 401 ...
+    /// assert!(!call.retry(&mut request, &refused));
+    /// assert!(!source.inspect().has_token);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replayable(&mut self, replayable: bool) -> &mut Self {
+        self.replayable = replayable;
+        self
+    }
+
+    /// Says that the HTTP client followed a redirect, and that the next answer comes from `uri`.
+    ///
+    /// HTTP clients take the `Authorization` header off when they follow a redirect, so a 401 after
+    /// one says nothing about the token, and the request is not sent again. Call it for a redirect
+    /// to the request's own URL, too, if the client can tell.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let refused = http::Response::builder().status(401).body(())?;
+    /// let mut request = http::Request::get("https://api.example.com/items").body(())?;
+    /// let mut call = source.call(&mut request)?;
+    /// // ... the client was redirected to /items/ and got a 401 there ...
+    /// call.answered_by(&"https://api.example.com/items/".parse()?);
+    /// assert!(!call.retry(&mut request, &refused));
+    /// assert!(source.inspect().has_token);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn answered_by(&mut self, _uri: &Uri) -> &mut Self {
+        self.redirected = true;
+        self
+    }
+
+    /// Reads an answer, and returns whether the request should be sent once more. If so, another
+    /// token is on it. Give it every answer, whatever its status.
+    ///
+    /// True if all of this holds: the status is 401, the request carried a token of this source, the
+    /// challenge does not say that a new token is useless (RFC 6750 section 3.1), the request can be
+    /// sent again, there was no redirect, and a different token is to be had in the time left. Never
+    /// true a second time.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let mut call = source.call(&mut request)?;
+    /// let refused = http::Response::builder().status(401).body(())?;
+    /// assert!(call.retry(&mut request, &refused));
+    /// assert_eq!(request.headers()["authorization"], "Bearer two");
+    /// assert!(!call.retry(&mut request, &refused)); // this 401 is the caller's
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "true: send the request again"]
+    pub fn retry<B, C>(&mut self, request: &mut Request<B>, response: &Response<C>) -> bool {
+        let retry = self.read(request.uri(), response.status(), response.headers());
+        if retry {
+            self.put_token(request.headers_mut());
+        }
+        retry
+    }
+
+    /// Reads an answer as [`retry`](Self::retry) does, for clients without the types of the `http`
+    /// crate: method, URI and headers of the request, status and headers of the answer.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// use http::{HeaderMap, Method, StatusCode, Uri};
+    ///
+    /// let (method, mut headers) = (Method::GET, HeaderMap::new());
+    /// let mut uri = Uri::from_static("https://api.example.com/v1/items");
+    /// let mut call = source.prepare().authorize_parts(&method, &uri, &mut headers)?;
+    /// let (status, answer) = (StatusCode::UNAUTHORIZED, HeaderMap::new());
+    /// assert!(call.retry_parts(&method, &mut uri, &mut headers, status, &answer));
+    /// assert_eq!(headers["authorization"], "Bearer two");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use = "true: send the request again"]
+    pub fn retry_parts(
+        &mut self,
+        _method: &Method,
+        uri: &mut Uri,
+        headers: &mut HeaderMap,
+        status: StatusCode,
+        answer: &HeaderMap,
+    ) -> bool {
+        let retry = self.read(uri, status, answer);
+        if retry {
+            self.put_token(headers);
+        }
+        retry
+    }
+
+    /// Whether the request carries a token of this source.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// assert!(source.call(&mut request)?.is_authorized());
+    /// let mut own = http::Request::get("https://api.example.com/").header("authorization", "Basic eDp5").body(())?;
+    /// assert!(!source.call(&mut own)?.is_authorized());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_authorized(&self) -> bool {
+        !matches!(self.state, State::OwnAuthorization | State::OriginNotAllowed)
+    }
+
+    /// What is left of the time that [`PreparedCall::within`] gave; `None` without a limit.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let call = source.prepare().within(Duration::from_secs(10)).authorize(&mut request)?;
+    /// script.clock().advance(Duration::from_secs(4));
+    /// assert_eq!(call.time_left(), Some(Duration::from_secs(6)));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.left(self.source.0.clock.monotonic()))
+    }
+
+    /// Whether the request should be sent once more, with the token that is in the state then.
+    fn read(&mut self, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
+        let is_refusal = status == StatusCode::UNAUTHORIZED;
+        match mem::replace(&mut self.state, State::Over) {
+            State::First(token) if is_refusal => {
+                let successor = self.successor(&token, headers);
+                let verdict = successor.as_ref().err().copied().unwrap_or(Verdict::Replay);
+                self.source.emit(EventKind::Refused { verdict });
+                if let Ok(successor) = successor {
+                    self.state = State::Second(successor);
+                }
+            }
+            State::Second(_) => self.source.emit(EventKind::Replayed { status: Some(status.as_u16()) }),
+            State::First(_) | State::Over => {}
+            left_alone @ (State::OwnAuthorization | State::OriginNotAllowed) => {
+                if is_refusal && matches!(left_alone, State::OriginNotAllowed) {
+                    self.source.report_origin(uri);
+                }
+                self.state = left_alone;
+            }
+        }
+        matches!(self.state, State::Second(_))
+    }
+
+    /// The token for a second attempt, or why there is none.
+    fn successor(&self, token: &AccessToken, headers: &HeaderMap) -> Result<AccessToken, Verdict> {
+        if self.redirected {
+            return Err(Verdict::Redirected);
+        }
+        if !challenge::renewal_may_help(&Challenge::parse(headers.get_all(WWW_AUTHENTICATE))) {
+            return Err(Verdict::Useless);
+        }
+        let successor = match self.source.refuse(token) {
+            Refusal::TooSoon => return Err(Verdict::TooSoon),
+            _ if !self.replayable => return Err(Verdict::NotReplayable),
+            Refusal::Superseded(successor) => successor,
+            Refusal::Dropped => self.source.token_by(self.deadline).map_err(|_| Verdict::RenewalFailed)?,
+        };
+        if successor.is_same(token) { Err(Verdict::SameToken) } else { Ok(successor) }
+    }
+
+    fn put_token(&self, headers: &mut HeaderMap) {
+        if let State::First(token) | State::Second(token) = &self.state {
+            headers.insert(AUTHORIZATION, token.header_value().clone());
+        }
+    }
+}
+
+/// A call that is dropped before the answer to its second attempt was read emits
+/// [`EventKind::Replayed`] without a status.
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if matches!(self.state, State::Second(_)) && !thread::panicking() {
+            self.source.emit(EventKind::Replayed { status: None });
+        }
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("is_authorized", &self.is_authorized()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PreparedCall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedCall").finish_non_exhaustive()
+    }
+}

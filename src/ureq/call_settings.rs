@@ -1,0 +1,131 @@
+//! Settings of a single call that a wrapped agent can read. Imports nothing from this crate.
+
+use std::time::Duration;
+
+use ::ureq::RequestBuilder;
+
+/// Settings of a single call through an agent of [`TokenSource::agent`](crate::TokenSource::agent) or
+/// [`wrap`](crate::TokenSource::wrap): the time for the whole call, and how an error status is reported.
+///
+/// Use these instead of ureq's `config()` where a call differs from its agent in one of the two:
+/// ureq keeps what `config()` sets to itself, so a wrapped agent cannot obey it everywhere (see
+/// [`wrap`](crate::TokenSource::wrap)). Other settings of ureq can be given before, with `config()`.
+///
+/// # Examples
+///
+/// ```
+/// # use client_credentials::test_util::{Behaviour, Script, TokenServer};
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+/// # let (script, api) = (Script::new(), TokenServer::start()?);
+/// # script.token("t", 3600);
+/// # api.always(Behaviour::json(404, ""));
+/// # let items = format!("http://{}/v1/items", api.address());
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+/// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+/// use std::time::Duration;
+/// use client_credentials::CallSettings as _;
+///
+/// let agent = source.agent();
+/// let response = agent.get(&items).within(Duration::from_secs(5)).status_as_error(false).call()?;
+/// assert_eq!(response.status(), 404);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub trait CallSettings: Sized + private::Sealed {
+    /// The longest time for the whole call: waiting for a token, both attempts, and reading the
+    /// body. Sets ureq's `timeout_global`, too.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::{Script, TokenServer};
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let (script, api) = (Script::new(), TokenServer::start()?);
+    /// # script.token("t", 3600);
+    /// # let items = format!("http://{}/v1/items", api.address());
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// use client_credentials::CallSettings as _;
+    ///
+    /// let agent = source.agent();
+    /// agent.get(&items).within(std::time::Duration::from_secs(20)).call()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    fn within(self, time: Duration) -> Self;
+
+    /// Whether a status of 400 or above is an error of this call, as ureq's `http_status_as_error`,
+    /// which it sets, too.
+    ///
+    /// ```
+    /// # use client_credentials::test_util::{Behaviour, Script, TokenServer};
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let (script, api) = (Script::new(), TokenServer::start()?);
+    /// # script.token("t", 3600);
+    /// # api.always(Behaviour::json(503, ""));
+    /// # let items = format!("http://{}/v1/items", api.address());
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// use client_credentials::CallSettings as _;
+    ///
+    /// let agent = source.agent();
+    /// assert_eq!(agent.get(&items).status_as_error(false).call()?.status(), 503);
+    /// assert!(agent.get(&items).call().is_err());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    fn status_as_error(self, status_as_error: bool) -> Self;
+}
+
+impl<Any> CallSettings for RequestBuilder<Any> {
+    fn within(self, time: Duration) -> Self {
+        let before = Settings::of(&self);
+        let request = self.config().timeout_global(Some(time)).build();
+        before.with(request, |settings| settings.time = Some(time))
+    }
+
+    fn status_as_error(self, status_as_error: bool) -> Self {
+        let before = Settings::of(&self);
+        let request = self.config().http_status_as_error(status_as_error).build();
+        before.with(request, |settings| settings.status_as_error = Some(status_as_error))
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl<Any> Sealed for ::ureq::RequestBuilder<Any> {}
+}
+
+/// The readable copy of what a call has set, in the extensions of its request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) time: Option<Duration>,
+    pub(super) status_as_error: Option<bool>,
+    /// The call had settings of ureq's before, which nobody can read.
+    pub(super) has_others: bool,
+}
+
+/// What a request had before a setting was added.
+struct Before {
+    settings: Option<Settings>,
+    extensions: usize,
+}
+
+impl Settings {
+    fn of<Any>(request: &RequestBuilder<Any>) -> Before {
+        let extensions = request.extensions_ref();
+        Before {
+            settings: extensions.and_then(|extensions| extensions.get::<Self>()).copied(),
+            extensions: extensions.map_or(0, |extensions| extensions.len()),
+        }
+    }
+}
+
+impl Before {
+    /// `request` with the settings from before and a change. ureq adds an extension for its settings
+    /// unless there is one already.
+    fn with<Any>(self, request: RequestBuilder<Any>, change: impl FnOnce(&mut Settings)) -> RequestBuilder<Any> {
+        let after = request.extensions_ref().map_or(0, |extensions| extensions.len());
+        let has_others = after == self.extensions;
+        let mut settings = self.settings.unwrap_or(Settings { has_others, ..Settings::default() });
+        change(&mut settings);
+        request.extension(settings)
+    }
+}
