@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use client_credentials::{Limits, TokenRequest, TokenSource, TransportError, TransportErrorKind};
+use client_credentials::{Attempt, TokenRequest, TokenSource, TransportError, TransportErrorKind};
 use common::{Args, Failure, Usage, say};
 
 const HELP: &str = "\
@@ -47,8 +47,9 @@ fn program(mut args: Args) -> Result<(), Failure> {
     }
 
     // A closure is a transport.
-    let transport = |request: http::Request<Vec<u8>>, limits: &Limits| send(&request, limits.timeout, limits.max_body);
-    let source = TokenSource::builder(credentials, request, transport).timeout(timeout).build()?;
+    let transport =
+        |request: http::Request<Vec<u8>>, attempt: &Attempt| send(&request, attempt.timeout, attempt.max_body);
+    let source = TokenSource::builder(credentials, request).transport(transport).timeout(timeout).build()?;
 
     for url in &urls {
         let mut request = http::Request::get(url).body(Vec::new())?;

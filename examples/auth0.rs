@@ -8,7 +8,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use client_credentials::{BodyFormat, EventKind, Limits, TokenRequest, TokenSource, Transport, UreqTransport};
+use client_credentials::{Attempt, BodyFormat, EventKind, TokenRequest, TokenSource, Transport, UreqTransport};
 use common::{Args, Failure, Usage, say};
 
 const HELP: &str = "\
@@ -60,7 +60,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
         request = request.allow_origin(url)?;
     }
 
-    let source = TokenSource::builder(credentials, request, transport()).on_event(|event| match event.kind {
+    let source = TokenSource::builder(credentials, request).transport(transport()).on_event(|event| match event.kind {
         EventKind::Answered { error: None, .. } | EventKind::Refused { .. } => eprintln!("{event}"),
         _ => {}
     });
@@ -76,8 +76,8 @@ fn program(mut args: Args) -> Result<(), Failure> {
 /// Sends token requests through ureq, and shows what Auth0 says about its limits in every answer.
 fn transport() -> impl Transport {
     let ureq = UreqTransport::new();
-    move |request: http::Request<Vec<u8>>, limits: &Limits| {
-        let response = ureq.send(request, limits)?;
+    move |request: http::Request<Vec<u8>>, attempt: &Attempt| {
+        let response = ureq.send(request, attempt)?;
         for name in LIMITS {
             if let Some(value) = response.headers().get(name) {
                 eprintln!("{name}: {}", value.as_bytes().escape_ascii());

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use client_credentials::{
-    Credentials, Limits, TokenRequest, TokenSource, Transport, TransportError, TransportErrorKind, UreqTransport,
+    Attempt, Credentials, TokenRequest, TokenSource, Transport, TransportError, TransportErrorKind, UreqTransport,
 };
 use common::{Args, Failure, Usage, say};
 use serde_json::Value;
@@ -83,7 +83,7 @@ fn source(args: &mut Args, api: &str) -> Result<TokenSource, Failure> {
         let request = request.grant_type("refresh_token")?;
         let transport = refreshing(file, credentials.clone(), request.clone());
         // Without retries: if an answer got lost, the refresh token that was sent may be used up.
-        return Ok(TokenSource::builder(credentials, request, transport).retries(0).build()?);
+        return Ok(TokenSource::builder(credentials, request).transport(transport).retries(0).build()?);
     }
     // Basic, as is the default, and a token for two hours. The agent renews it, also after a 401.
     Ok(TokenSource::new(credentials, request)?)
@@ -94,11 +94,13 @@ fn source(args: &mut Args, api: &str) -> Result<TokenSource, Failure> {
 fn refreshing(file: String, credentials: Credentials, request: TokenRequest) -> impl Transport {
     let ureq = UreqTransport::new();
     let failed = |cause: Failure| TransportError::new(TransportErrorKind::Other, cause);
-    move |_: http::Request<Vec<u8>>, limits: &Limits| {
+    move |_: http::Request<Vec<u8>>, attempt: &Attempt| {
         let current = common::read(&file).map_err(failed)?;
         let request = request.clone().parameter("refresh_token", current);
-        let request = request.and_then(|request| request.encode(&credentials)).map_err(|error| failed(error.into()))?;
-        let response = ureq.send(request, limits)?;
+        let request = request
+            .and_then(|request| request.encode(&credentials, &Attempt::default()))
+            .map_err(|error| failed(error.into()))?;
+        let response = ureq.send(request, attempt)?;
         let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         if let (true, Some(next)) = (response.status().is_success(), answer["refresh_token"].as_str()) {
             replace(file.as_ref(), next).map_err(|error| failed(format!("{file}: {error}").into()))?;

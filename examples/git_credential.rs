@@ -68,7 +68,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
     })?;
     say(format_args!("username={user}\npassword={}", token.secret()))?;
     // For git's own cache; older versions of git ignore it.
-    let expiry = token.expires_in().and_then(|lifetime| token.sent_at().wall.checked_add(lifetime));
+    let expiry = token.expires_in().and_then(|lifetime| token.sent_at().wall().checked_add(lifetime));
     if let Some(since) = expiry.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
         say(format_args!("password_expiry_utc={}", since.as_secs()))?;
     }

@@ -120,7 +120,8 @@ impl Pool {
     fn call(&self, tenant: &Tenant) -> Result<http::StatusCode, Failure> {
         let url = self.url.replace("{tenant}", &tenant.name);
         let request = TokenRequest::new(&self.endpoint.replace("{tenant}", &tenant.name))?.allow_origin(&url)?;
-        let source = TokenSource::builder(tenant.credentials.clone(), request, self.transport.clone())
+        let source = TokenSource::builder(tenant.credentials.clone(), request)
+            .transport(self.transport.clone())
             .cache(&self.cache)
             .on_event(|event| {
                 if let EventKind::Requested { .. } = event.kind {

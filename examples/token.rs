@@ -63,7 +63,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
         eprintln!("> {credentials:?}");
         eprintln!("> {request:?}");
     }
-    let mut builder = TokenSource::builder(credentials, request, UreqTransport::new());
+    let mut builder = TokenSource::builder(credentials, request).transport(UreqTransport::new());
     if verbose {
         builder = builder.on_event(|event| match event.kind {
             EventKind::Requested { .. } => eprintln!("> {event}"),
@@ -87,7 +87,7 @@ fn object(token: &AccessToken) -> serde_json::Value {
     if let Some(lifetime) = token.expires_in() {
         let age = SystemClock.now().since(&token.sent_at());
         object["expires_in"] = lifetime.saturating_sub(age).as_secs().into();
-        let expiry = token.sent_at().wall.checked_add(lifetime).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let expiry = token.sent_at().wall().checked_add(lifetime).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         object["expires_at"] = expiry.map(|since| since.as_secs()).into();
     }
     if let Some(scope) = token.scope() {

@@ -17,7 +17,7 @@ use crate::error::Error;
 ///
 /// ```
 /// use client_credentials::BasicEncoding::{Minimal, Raw, Rfc6749};
-/// use client_credentials::{Credentials, TokenRequest};
+/// use client_credentials::{Attempt, Credentials, TokenRequest};
 ///
 /// let request = TokenRequest::new("https://auth.example.com/token")?;
 /// for (encoding, header) in [
@@ -26,7 +26,7 @@ use crate::error::Error;
 ///     (Raw, "Basic bXktY2xpZW50OmErYi9j"),             // my-client:a+b/c
 /// ] {
 ///     let credentials = Credentials::new("my-client", "a+b/c").basic_encoding(encoding);
-///     assert_eq!(request.encode(&credentials)?.headers()["authorization"], header);
+///     assert_eq!(request.encode(&credentials, &Attempt::default())?.headers()["authorization"], header);
 /// }
 /// # Ok::<_, client_credentials::Error>(())
 /// ```

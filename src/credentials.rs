@@ -1,4 +1,4 @@
-//! Who asks: client authentication at the token endpoint (RFC 6749 section 2.3). Imports `basic`, `error`, `secret`.
+//! Who asks: client authentication at the token endpoint (RFC 6749 section 2.3). Imports `basic`, `error`, `redact`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use crate::basic::{self, BasicEncoding};
-use crate::error::{ConfigurationError, Error};
-use crate::secret::Secret;
+use crate::error::{CredentialsError, Error};
+use crate::redact::Secret;
 
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
@@ -58,10 +58,10 @@ impl Credentials {
     /// A client with a secret, sent by HTTP Basic, which every server must support (RFC 6749 section 2.3.1).
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?;
     /// let credentials = Credentials::new("my-client", "s3cret");
-    /// let sent = request.encode(&credentials)?;
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
     /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -107,9 +107,9 @@ impl Credentials {
     /// this value.
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?;
-    /// let sent = request.encode(&Credentials::public("my-client"))?;
+    /// let sent = request.encode(&Credentials::public("my-client"), &Attempt::default())?;
     /// assert_eq!(sent.body(), b"grant_type=client_credentials&client_id=my-client");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -123,11 +123,11 @@ impl Credentials {
     /// request has an `Authorization` header of its own.
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://oauth2.googleapis.com/token")?
     ///     .grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")?
     ///     .parameter("assertion", "eyJ.eyJ.sig")?;
-    /// let http = request.encode(&Credentials::none())?;
+    /// let http = request.encode(&Credentials::none(), &Attempt::default())?;
     /// assert!(!http.headers().contains_key("authorization"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -140,9 +140,9 @@ impl Credentials {
     /// Without a secret this changes nothing.
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret").in_body())?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret").in_body(), &Attempt::default())?;
     /// assert_eq!(
     ///     sent.body(),
     ///     b"grant_type=client_credentials&client_id=my-client&client_secret=s3cret"
@@ -158,10 +158,10 @@ impl Credentials {
     /// Default: [`BasicEncoding::Rfc6749`].
     ///
     /// ```
-    /// # use client_credentials::{BasicEncoding, Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, BasicEncoding, Credentials, TokenRequest};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?;
     /// let as_it_is = Credentials::new("my-client", "a+b").basic_encoding(BasicEncoding::Raw);
-    /// let sent = request.encode(&as_it_is)?;
+    /// let sent = request.encode(&as_it_is, &Attempt::default())?;
     /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OmErYg=="); // my-client:a+b
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -199,10 +199,8 @@ impl Credentials {
                 let secret = match secret {
                     SecretFrom::Value(secret) => secret.clone(),
                     SecretFrom::Provider(provider, _) => provider().map_err(|cause| {
-                        Error::Configuration(Arc::new(ConfigurationError {
-                            message: format!("the secret of client {client_id:?} could not be read").into(),
-                            cause: Some(cause.into()),
-                        }))
+                        let client_id = client_id.clone();
+                        Error::Credentials(Arc::new(CredentialsError { client_id, cause: cause.into() }))
                     })?,
                 };
                 present(client_id, secret, *sent)

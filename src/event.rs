@@ -22,7 +22,7 @@ use crate::error::Error;
 ///
 /// let lines = Arc::new(Mutex::new(Vec::new()));
 /// let log = Arc::clone(&lines);
-/// let source = TokenSource::builder(credentials, request, script)
+/// let source = TokenSource::builder(credentials, request).transport(script)
 ///     .on_event(move |event| log.lock().unwrap().push(event.to_string()))
 ///     .build()?;
 /// source.token()?;
@@ -72,7 +72,7 @@ pub struct Event<'a> {
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let seen = Arc::new(Mutex::new(Vec::new()));
 /// # let log = Arc::clone(&seen);
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script)
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script)
 /// #     .on_event(move |event| log.lock().unwrap().push(counter(event)))
 /// #     .build()?;
 /// # source.token()?;
@@ -83,6 +83,7 @@ pub struct Event<'a> {
 #[non_exhaustive]
 pub enum EventKind<'a> {
     /// A token request goes out.
+    #[non_exhaustive]
     Requested {
         /// Why a token is needed.
         reason: Reason,
@@ -90,6 +91,7 @@ pub enum EventKind<'a> {
         retry: u32,
     },
     /// A token request came to its end.
+    #[non_exhaustive]
     Answered {
         /// From sending to the last byte, or to giving up.
         duration: Duration,
@@ -99,32 +101,38 @@ pub enum EventKind<'a> {
         error: Option<&'a Error>,
     },
     /// A caller got the token of somebody else's request by waiting for it.
+    #[non_exhaustive]
     Waited {
         /// How long the caller waited.
         duration: Duration,
     },
     /// A renewal failed; the token at hand goes on being used until it expires.
+    #[non_exhaustive]
     RenewalFailed {
         /// Why it failed.
         error: &'a Error,
     },
     /// A caller got an error that is remembered from a while ago; nothing was sent.
+    #[non_exhaustive]
     RememberedFailure {
         /// The remembered error.
         error: &'a Error,
     },
     /// An API answered 401 to a request that carried a token of ours.
+    #[non_exhaustive]
     Refused {
         /// What was decided.
         verdict: Verdict,
     },
     /// A host that may not receive the token answered 401 to a request that went out without one. Told once per origin.
+    #[non_exhaustive]
     OriginNotAllowed {
         /// Scheme, host and port. If it should receive the token, name it with
         /// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
         origin: &'a str,
     },
     /// The request was sent a second time, with another token.
+    #[non_exhaustive]
     Replayed {
         /// The HTTP status of the second answer, if there was one.
         status: Option<u16>,
@@ -141,7 +149,7 @@ pub enum EventKind<'a> {
 /// # let script = Script::new();
 /// # script.token("one", 3600); script.token("two", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock());
 /// use client_credentials::{EventKind, Reason};
 ///
 /// let reasons = Arc::new(Mutex::new(Vec::new()));
@@ -180,13 +188,13 @@ pub enum Reason {
 /// # let script = Script::new();
 /// # script.token("one", 3600); script.token("two", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+/// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock());
 /// use client_credentials::{EventKind, Verdict};
 ///
 /// let verdicts = Arc::new(Mutex::new(Vec::new()));
 /// let seen = Arc::clone(&verdicts);
 /// let builder = builder.on_event(move |event| {
-///     if let EventKind::Refused { verdict } = event.kind {
+///     if let EventKind::Refused { verdict, .. } = event.kind {
 ///         seen.lock().unwrap().push(verdict);
 ///     }
 /// });

@@ -53,7 +53,7 @@
 //! | handle errors | [`Error`] |
 //! | watch it work | [`Event`], [`Snapshot`] |
 //! | set a proxy or a private CA | [`UreqTransport`] |
-//! | bring another HTTP client | [`Call`], [`Transport`], [`Limits`], [`TransportError`] |
+//! | bring another HTTP client | [`Call`], [`Transport`], [`Attempt`], [`TransportError`] |
 //! | read a 401 | [`Challenge`] |
 //! | test a program | the feature `test-util`, [`Clock`] |
 //!
@@ -81,16 +81,17 @@ mod backoff;
 mod basic;
 mod cache;
 mod challenge;
+mod clock;
 mod credentials;
 mod error;
 mod event;
 pub mod guide;
-mod moment;
+mod random;
+mod redact;
 mod request;
 mod response;
 mod retry;
 mod schedule;
-mod secret;
 mod settings;
 mod slot;
 mod source;
@@ -106,21 +107,20 @@ pub use crate::ureq::{CallSettings, UreqTransport};
 pub use basic::BasicEncoding;
 pub use cache::CacheKey;
 pub use challenge::Challenge;
+pub use clock::{Clock, Moment, SystemClock};
 pub use credentials::Credentials;
 pub use error::{
-    ConfigurationError, Denied, Error, OriginNotAllowed, ProtocolError, ProtocolErrorKind, TransportError,
-    TransportErrorKind, TransportFailure,
+    ConfigurationError, CredentialsError, Denied, Error, NoAnswer, OriginNotAllowed, ProtocolError, ProtocolErrorKind,
+    TransportError, TransportErrorKind,
 };
 pub use event::{Event, EventKind, Reason, Verdict};
-pub use moment::Moment;
+pub use redact::Secret;
 pub use request::{BodyFormat, TokenRequest};
-pub use secret::Secret;
 pub use source::builder::TokenSourceBuilder;
-pub use source::clock::{Clock, SystemClock};
 pub use source::store::TokenCache;
 pub use source::{Call, PreparedCall, Snapshot, TokenSource};
 pub use token::AccessToken;
-pub use transport::{Limits, Transport};
+pub use transport::{Attempt, Transport};
 
 /// The code of README.md, tested.
 #[cfg(all(doctest, feature = "ureq"))]

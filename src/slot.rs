@@ -1,6 +1,6 @@
 //! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
 //! about when to use a token, fetch one, wait or give up is here. Pure: the time is an argument, and
-//! the lock belongs to `source::shared_slot`. Imports `backoff`, `error`, `event`, `moment`,
+//! the lock belongs to `source::shared_slot`. Imports `backoff`, `error`, `event`,
 //! `schedule`, `settings`, `token`.
 //!
 //! Two things change independently of each other: the token and the fetch.
@@ -36,9 +36,9 @@
 use std::time::Duration;
 
 use crate::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::event::Reason;
-use crate::moment::Moment;
 use crate::schedule::{Jitter, Phase, Renewal, Schedule};
 use crate::settings::Settings;
 use crate::token::AccessToken;
@@ -315,7 +315,7 @@ mod tests {
     fn at(seconds: u64) -> Moment {
         static START: std::sync::OnceLock<Moment> = std::sync::OnceLock::new();
         #[expect(clippy::disallowed_methods, reason = "any moment will do")]
-        let start = START.get_or_init(|| Moment { monotonic: Instant::now(), wall: SystemTime::now() });
+        let start = START.get_or_init(|| Moment::new(Instant::now(), SystemTime::now()));
         start.later(Duration::from_secs(seconds))
     }
 

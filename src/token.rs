@@ -1,4 +1,4 @@
-//! An access token and what came with it. Imports `moment`.
+//! An access token and what came with it. Imports `clock`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// An access token (RFC 6749 section 1.4), ready to be sent.
 ///
@@ -21,7 +21,7 @@ use crate::moment::Moment;
 /// # let script = Script::new();
 /// # script.token("mF_9.B5f-4.1JqM", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
 /// let token = source.token()?;
 /// assert_eq!(token.secret(), "mF_9.B5f-4.1JqM");
 /// assert_eq!(token.header_value(), "Bearer mF_9.B5f-4.1JqM");
@@ -76,7 +76,7 @@ impl AccessToken {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// let token = source.token()?;
     /// let answer_to_git = format!("username=x-token-auth\npassword={}\n", token.secret());
     /// assert!(answer_to_git.ends_with("password=t\n"));
@@ -95,7 +95,7 @@ impl AccessToken {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
     /// request.headers_mut().insert("authorization", source.token()?.header_value().clone());
     /// assert_eq!(request.headers()["authorization"], "Bearer t");
@@ -115,7 +115,7 @@ impl AccessToken {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// assert_eq!(source.token()?.expires_in(), Some(std::time::Duration::from_secs(3600)));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -132,7 +132,7 @@ impl AccessToken {
     /// # let script = Script::new();
     /// # script.json(200, r#"{"access_token":"t","token_type":"Bearer","scope":"write read"}"#);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
     /// let token = source.token()?;
     /// assert_eq!(token.scope(), Some("write read"));
     /// assert!(token.scope().is_none_or(|granted| granted.split(' ').any(|value| value == "read")));
@@ -152,7 +152,7 @@ impl AccessToken {
     /// # let answer = r#"{"access_token":"t","token_type":"Bearer","instance_url":"https://x.example"}"#;
     /// # script.json(200, answer);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
     /// let token = source.token()?;
     /// assert_eq!(token.member("instance_url").and_then(|url| url.as_str()), Some("https://x.example"));
     /// assert!(token.member("refresh_token").is_none());
@@ -170,7 +170,7 @@ impl AccessToken {
     /// # let script = Script::new();
     /// # script.token("t", 60);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
     /// let age = SystemClock.now().since(&source.token()?.sent_at());
     /// # assert!(age.as_secs() < 60);
     /// # Ok::<_, client_credentials::Error>(())

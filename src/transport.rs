@@ -1,8 +1,12 @@
-//! The port to the network: one trait, one method. Imports `error`.
+//! The port to the network: one trait, one method. Imports `clock`, `error`, `event`, `random`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::{Clock as _, Moment, SystemClock};
 use crate::error::TransportError;
+use crate::event::Reason;
+use crate::random::random_bytes;
 
 /// The longest time for one token request with its retries.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,7 +22,7 @@ pub(crate) const MAX_BODY: usize = 256 * 1024;
 ///
 /// - returns every HTTP status as a response, also 4xx and 5xx,
 /// - follows no redirect: a 307 would repeat the client secret elsewhere,
-/// - keeps to the [`Limits`],
+/// - keeps to the limits of the [`Attempt`],
 /// - puts nothing into an HTTP cache (RFC 6749 section 5.1) and logs no body and no `Authorization` header.
 ///
 ///
@@ -26,22 +30,22 @@ pub(crate) const MAX_BODY: usize = 256 * 1024;
 /// # Examples
 ///
 /// ```
-/// use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+/// use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource};
 ///
 /// let request = TokenRequest::new("https://auth.example.com/token")?
 ///     .audience("https://api.example.com");
-/// let transport = |request: http::Request<Vec<u8>>, _limits: &Limits| {
+/// let transport = |request: http::Request<Vec<u8>>, _attempt: &Attempt| {
 ///     assert_eq!(request.uri().host(), Some("auth.example.com"));
 ///     // ... give it to your HTTP client ...
 ///     Ok(http::Response::new(br#"{"access_token":"t","token_type":"Bearer"}"#.to_vec()))
 /// };
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request, transport).build()?;
+/// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
 /// assert_eq!(source.token()?.secret(), "t");
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
-    /// Sends `request` within `limits`, and returns the answer with its whole body, whatever its status.
+    /// Sends `request` within the limits of `attempt`, and returns the answer with its whole body, whatever its status.
     ///
     /// # Errors
     ///
@@ -51,25 +55,32 @@ pub trait Transport: Send + Sync + 'static {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource, Transport, test_util::Script};
+    /// # use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource, Transport, test_util::Script};
     /// # let inner = Script::new();
     /// # inner.token("t", 3600);
-    /// // Around another transport: what does the token endpoint say of its limits?
-    /// let transport = move |request, limits: &Limits| {
-    ///     let answer = inner.send(request, limits)?;
+    /// // Around another transport: what does the token endpoint say of its rate limit?
+    /// let transport = move |request, attempt: &Attempt| {
+    ///     let answer = inner.send(request, attempt)?;
     ///     println!("{}: {:?}", answer.status(), answer.headers().get("x-ratelimit-remaining"));
     ///     Ok(answer)
     /// };
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, transport).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(transport).build()?;
     /// # assert_eq!(source.token()?.secret(), "t");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    fn send(&self, request: http::Request<Vec<u8>>, limits: &Limits)
-    -> Result<http::Response<Vec<u8>>, TransportError>;
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        attempt: &Attempt,
+    ) -> Result<http::Response<Vec<u8>>, TransportError>;
 }
 
-/// How long one token request may take, and how large its answer may be.
+/// The context of one attempt to get a token: how long it may take, why it is made, and the time and the random bytes
+/// that a request may be made from.
+///
+/// A [`TokenSource`](crate::TokenSource) makes one for each attempt, retries included. It goes to
+/// [`TokenRequest::encode`](crate::TokenRequest::encode) and to the [`Transport`].
 ///
 /// # Examples
 ///
@@ -77,42 +88,98 @@ pub trait Transport: Send + Sync + 'static {
 ///
 /// ```
 /// use std::time::Duration;
-/// use client_credentials::Limits;
+/// use client_credentials::{Attempt, Clock, SystemClock};
 ///
-/// let mut limits = Limits::default();
-/// assert_eq!(limits.timeout, Duration::from_secs(30));
-/// assert_eq!(limits.connect_timeout, Duration::from_secs(5));
-/// assert_eq!(limits.max_body, 256 * 1024);
+/// let random_bytes = [7; 16]; // from a random number generator
+/// let mut attempt = Attempt::new(SystemClock.now(), random_bytes);
+/// assert_eq!(attempt.timeout, Duration::from_secs(30));
+/// assert_eq!(attempt.connect_timeout, Duration::from_secs(5));
+/// assert_eq!(attempt.max_body, 256 * 1024);
 ///
-/// limits.timeout = Duration::from_millis(100);
+/// attempt.timeout = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Limits {
-    /// Time from the call to the last byte of the answer. Shorter than the default if the caller has less.
+pub struct Attempt {
+    /// Time left, to the last byte of the answer.
     pub timeout: Duration,
-    /// Time until the connection stands, as a part of `timeout`.
+    /// Time left to establish a connection, as a part of `timeout`.
     pub connect_timeout: Duration,
     /// Bytes of the answer's body, counted after decompression.
     pub max_body: usize,
+    /// Why a token is needed.
+    pub reason: Reason,
+    /// 0 for the first attempt, then the number of the retry.
+    pub retry: u32,
+    /// When the attempt began.
+    pub moment: Moment,
+    /// 16 random bytes of this attempt alone, to tell it from others. Not for keys.
+    pub random: [u8; 16],
 }
 
-impl Default for Limits {
-    /// The limits of a source without settings: 30 seconds, 5 of them to connect, and 256 KiB.
+impl Attempt {
+    /// An attempt with the limits of a source without settings: 30 seconds, 5 of them to connect, and 256 KiB; the first
+    /// for a token that is missing.
+    ///
+    /// ```
+    /// use client_credentials::{Attempt, Clock, Credentials, SystemClock, TokenRequest};
+    ///
+    /// let attempt = Attempt::new(SystemClock.now(), [7; 16]);
+    /// let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &attempt)?;
+    /// assert_eq!(sent.method(), "POST");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn new(moment: Moment, random: [u8; 16]) -> Self {
+        Self {
+            timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            max_body: MAX_BODY,
+            reason: Reason::NoToken,
+            retry: 0,
+            moment,
+            random,
+        }
+    }
+}
+
+impl Default for Attempt {
+    /// An attempt that begins now, by the clock of this machine, with random bytes of its own.
     fn default() -> Self {
-        Self { timeout: TIMEOUT, connect_timeout: CONNECT_TIMEOUT, max_body: MAX_BODY }
+        Self::new(SystemClock.now(), random_bytes())
     }
 }
 
 impl<F> Transport for F
 where
-    F: Fn(http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send + Sync + 'static,
+    F: Fn(http::Request<Vec<u8>>, &Attempt) -> Result<http::Response<Vec<u8>>, TransportError> + Send + Sync + 'static,
 {
     fn send(
         &self,
         request: http::Request<Vec<u8>>,
-        limits: &Limits,
+        attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError> {
-        self(request, limits)
+        self(request, attempt)
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        attempt: &Attempt,
+    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+        (**self).send(request, attempt)
+    }
+}
+
+impl Transport for Box<dyn Transport> {
+    fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        attempt: &Attempt,
+    ) -> Result<http::Response<Vec<u8>>, TransportError> {
+        (**self).send(request, attempt)
     }
 }

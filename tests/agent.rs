@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use client_credentials::test_util::{ManualClock, Script};
 use client_credentials::{
-    CallSettings as _, Clock as _, Credentials, Error, EventKind, Limits, SystemClock, TokenRequest, TokenSource,
+    Attempt, CallSettings as _, Clock as _, Credentials, Error, EventKind, SystemClock, TokenRequest, TokenSource,
     TokenSourceBuilder, TransportError, TransportErrorKind, UreqTransport,
 };
 use loopback::{
@@ -588,7 +588,8 @@ fn the_replay_has_the_proxy_of_agent_and_request() {
         let request = TokenRequest::new("https://auth.example.com/token")
             .and_then(|request| request.dangerously_allow_plain_http_origin("http://api.invalid:8080"))
             .expect("a request");
-        let source = TokenSource::builder(Credentials::new("id", SECRET), request, script.clone())
+        let source = TokenSource::builder(Credentials::new("id", SECRET), request)
+            .transport(script.clone())
             .clock(script.clock())
             .build()
             .expect("a source");
@@ -712,8 +713,10 @@ fn d14_plain_http_to_an_https_origin_gets_no_token_and_is_sent_bare() {
     let proxy = Server::replies([reply(200)]);
     let request =
         TokenRequest::new("https://auth.example.com/token").expect("a request").audience("https://api.invalid:8443");
-    let source =
-        TokenSource::builder(Credentials::new("id", SECRET), request, script.clone()).build().expect("a source");
+    let source = TokenSource::builder(Credentials::new("id", SECRET), request)
+        .transport(script.clone())
+        .build()
+        .expect("a source");
     let agent =
         source.wrap(Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into());
     assert_eq!(status(&get(&agent, "http://api.invalid:8443/")), 200);
@@ -760,9 +763,9 @@ fn a_secret_that_cannot_be_read_reaches_the_caller_with_its_cause() {
     let (script, api) = (Script::new(), Server::replies([]));
     let credentials = Credentials::with_secret_from("id", || Err("the vault is sealed".into()));
     let request = TokenRequest::new("https://auth.example.com/token").expect("a request").audience(api.url("/"));
-    let source = TokenSource::builder(credentials, request, script.clone()).build().expect("a source");
+    let source = TokenSource::builder(credentials, request).transport(script.clone()).build().expect("a source");
     let error = our_error(get(&agent(&source, true), &api.url("/")));
-    assert!(matches!(error, Error::Configuration(_)), "{error:?}");
+    assert!(matches!(error, Error::Credentials(_)), "{error:?}");
     assert_eq!(std::error::Error::source(&error).expect("a cause").to_string(), "the vault is sealed");
     assert_eq!((api.requests().len(), script.requests().len()), (0, 0));
 }
@@ -1092,8 +1095,8 @@ fn timeout_global_counts_token_first_attempt_and_renewal_together() {
     let allowed = Arc::new(Mutex::new(Vec::new()));
     for token in ["T1", "T2"] {
         let (allowed, clock) = (Arc::clone(&allowed), clock.clone());
-        script.answer(move |_, limits| {
-            lock(&allowed).push(limits.timeout);
+        script.answer(move |_, attempt| {
+            lock(&allowed).push(attempt.timeout);
             clock.advance(Duration::from_secs(2));
             let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3600}}"#);
             Ok(Response::new(body.into_bytes()))
@@ -1181,7 +1184,7 @@ fn d14_a_proxy_of_the_environment_never_sees_plain_http_to_this_machine() {
 /// A source of tokens for `api` that asks this server through this transport, with a clock that sleeps in no time.
 fn asks(auth: &Server, api: &str, transport: UreqTransport) -> TokenSourceBuilder {
     let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience(api);
-    TokenSource::builder(Credentials::new("id", SECRET), request, transport).clock(Script::new().clock())
+    TokenSource::builder(Credentials::new("id", SECRET), request).transport(transport).clock(Script::new().clock())
 }
 
 /// The API of a source whose API is of no matter.
@@ -1274,8 +1277,9 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
     let gone = Server::replies([]).url("/token");
     let request = TokenRequest::new(&gone).expect("a request").audience("https://api.example.com");
     let script = Script::new();
-    let refused =
-        TokenSource::builder(Credentials::new("id", SECRET), request, UreqTransport::new()).clock(script.clock());
+    let refused = TokenSource::builder(Credentials::new("id", SECRET), request)
+        .transport(UreqTransport::new())
+        .clock(script.clock());
     assert_eq!(failure(refused), TransportErrorKind::Connect);
 
     let cut = Server::replies([token_reply("T1").cut(), token_reply("T1")]);
@@ -1290,7 +1294,7 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
     let request = TokenRequest::new(&format!("https://127.0.0.1:{}/token", not_tls.port()))
         .expect("a request")
         .audience("https://api.example.com");
-    let tls = TokenSource::builder(Credentials::new("id", SECRET), request, UreqTransport::new());
+    let tls = TokenSource::builder(Credentials::new("id", SECRET), request).transport(UreqTransport::new());
     assert_eq!(failure(tls.timeout(Duration::from_secs(2)).retries(0)), TransportErrorKind::Tls);
 
     let unwell = Server::replies([reply(503), reply(429), token_reply("T3")]);
@@ -1316,7 +1320,8 @@ fn token_requests_use_the_proxy_of_the_users_agent() {
     let request = TokenRequest::dangerously_over_plain_http("http://auth.invalid/token")
         .expect("a request")
         .audience("https://api.example.com");
-    let source = TokenSource::builder(Credentials::new("id", SECRET), request, UreqTransport::with_agent(agent));
+    let source =
+        TokenSource::builder(Credentials::new("id", SECRET), request).transport(UreqTransport::with_agent(agent));
     assert_eq!(source.build().expect("a source").token().expect("a token").secret(), "T1");
     let lines: Vec<_> = proxy.requests().iter().map(|request| request.line().to_owned()).collect();
     assert_eq!(lines, ["CONNECT auth.invalid:80 HTTP/1.1", "POST /token HTTP/1.1"]);
@@ -1357,7 +1362,7 @@ fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone(
     let agent: Agent = Agent::config_builder().middleware(later.clone()).build().into();
     let request = TokenRequest::new(&server.url("/token")).expect("a request").audience(server.url("/"));
     let credentials = Credentials::new("id", SECRET).in_body();
-    let source = TokenSource::builder(credentials, request, UreqTransport::with_agent(agent.clone())).build();
+    let source = TokenSource::builder(credentials, request).transport(UreqTransport::with_agent(agent.clone())).build();
     let wrapped = source.expect("a source").wrap(Agent::new_with_defaults());
     assert!(later.0.set(wrapped).is_ok());
     assert_eq!(text(get(&agent, &server.url("/api"))), "fine");
@@ -1372,8 +1377,10 @@ fn the_middleware_of_another_source_leaves_token_requests_alone() {
     let agent = source(&other, &auth).wrap(Agent::new_with_defaults());
     let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience("https://api.example.com");
     let credentials = Credentials::new("id", SECRET).in_body();
-    let source =
-        TokenSource::builder(credentials, request, UreqTransport::with_agent(agent)).build().expect("a source");
+    let source = TokenSource::builder(credentials, request)
+        .transport(UreqTransport::with_agent(agent))
+        .build()
+        .expect("a source");
     assert_eq!(source.token().expect("a token").secret(), "T1");
     assert_eq!((auth.tokens(), other.requests().len()), (vec!["-".into()], 0));
 }
@@ -1383,7 +1390,7 @@ fn a_transport_that_goes_through_the_authenticated_agent_itself_is_a_clear_error
     let server = Server::replies([]);
     let slot: Arc<OnceLock<Agent>> = Arc::default();
     let own = Arc::clone(&slot);
-    let transport = move |request: Request<Vec<u8>>, _: &Limits| {
+    let transport = move |request: Request<Vec<u8>>, _: &Attempt| {
         let agent = own.get().expect("set by now");
         match agent.run(request) {
             Ok(response) => panic!("{response:?}"),
@@ -1392,7 +1399,7 @@ fn a_transport_that_goes_through_the_authenticated_agent_itself_is_a_clear_error
     };
     let request = TokenRequest::new(&server.url("/token")).expect("a request").audience(server.url("/"));
     let credentials = Credentials::new("id", SECRET).in_body();
-    let source = TokenSource::builder(credentials, request, transport).build().expect("a source");
+    let source = TokenSource::builder(credentials, request).transport(transport).build().expect("a source");
     assert!(slot.set(source.agent()).is_ok());
     let error = our_error(get(&source.agent(), &server.url("/api")));
     let mut chain = vec![error.to_string()];

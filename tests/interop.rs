@@ -194,7 +194,7 @@ fn further_members_of_the_answer_are_readable() {
 fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_sent_again() {
     let trusting = || Agent::config_builder().tls_config(server().tls.trust());
     let transport = UreqTransport::with_agent(trusting().build().into());
-    let source = TokenSource::builder(credentials("tls"), server().tls.request(), transport).build();
+    let source = TokenSource::builder(credentials("tls"), server().tls.request()).transport(transport).build();
     let source = source.expect("a good source");
     let agent = source.wrap(trusting().build().into());
     let post = || read(agent.post(server().tls.api("/items?tls")).send("over TLS").expect("an answer of the API"));

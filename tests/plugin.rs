@@ -160,7 +160,7 @@ fn any_http_option_for_the_token_request() {
 
     let through = |agent: Agent, request: TokenRequest| {
         let clock = Script::new().clock();
-        TokenSource::builder(credentials(), request, UreqTransport::with_agent(agent)).clock(clock)
+        TokenSource::builder(credentials(), request).transport(UreqTransport::with_agent(agent)).clock(clock)
     };
     let kind = |builder: TokenSourceBuilder| match builder.retries(0).build().expect("a source").token() {
         Err(Error::Transport(failure)) => failure.kind(),
@@ -223,7 +223,8 @@ fn cache_key_includes_token_url_and_all_parameters() {
     }
     for _ in 0..2 {
         for (n, (request, credentials)) in questions.iter().enumerate() {
-            let source = TokenSource::builder(credentials.clone(), request.clone(), script.clone())
+            let source = TokenSource::builder(credentials.clone(), request.clone())
+                .transport(script.clone())
                 .clock(script.clock())
                 .cache(&cache)
                 .build()
@@ -312,7 +313,7 @@ fn content_type_of_the_token_request_is_its_own() {
 fn unlike_the_plugin_the_scheme_is_compared_too() {
     let (script, proxy) = (tokens(&["T1"]), Server::replies([reply(200)]));
     let request = TokenRequest::new("https://auth.example.com/token").expect("good").audience("https://api.invalid:80");
-    let source = TokenSource::builder(credentials(), request, script.clone()).build().expect("a source");
+    let source = TokenSource::builder(credentials(), request).transport(script.clone()).build().expect("a source");
     let config = Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")));
     let agent = source.wrap(config.build().into());
     assert_eq!(status(&agent.get("http://api.invalid/").call()), 200);

@@ -5,7 +5,7 @@ use std::io;
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    BasicEncoding, Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind,
+    Attempt, BasicEncoding, Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind,
 };
 
 fn credentials() -> Credentials {
@@ -37,7 +37,8 @@ fn told_without_answer(kind: TransportErrorKind) -> String {
 }
 
 fn text(credentials: Credentials, script: &Script) -> String {
-    let builder = TokenSource::builder(credentials, request(), script.clone()).clock(script.clock()).retries(0);
+    let builder =
+        TokenSource::builder(credentials, request()).transport(script.clone()).clock(script.clock()).retries(0);
     let error = builder.build().expect("a source").token().expect_err("an error");
     let text = error.to_string();
     assert!(!text.contains("hush-hush"), "{text}");
@@ -49,14 +50,14 @@ fn text(credentials: Credentials, script: &Script) -> String {
 fn what_main_prints_says_what_to_do() {
     let script = Script::new();
     script.json(401, r#"{"error":"invalid_client"}"#);
-    let refusal = TokenSource::builder(credentials(), request(), script).build().expect("a source").token();
+    let refusal = TokenSource::builder(credentials(), request()).transport(script).build().expect("a source").token();
     let refusal = refusal.expect_err("an error");
     assert_eq!(format!("{refusal:?}"), refusal.to_string());
 
     let script = Script::new();
     let page = io::Error::other("a page:\n\u{1b}[2J");
     script.fail(TransportError::new(TransportErrorKind::Other, io::Error::other(page)));
-    let failure = TokenSource::builder(credentials(), request(), script).build().expect("a source").token();
+    let failure = TokenSource::builder(credentials(), request()).transport(script).build().expect("a source").token();
     let failure = failure.expect_err("an error");
     assert_eq!(format!("{failure:?}"), format!(r"{failure}; caused by: a page:\n\x1b[2J"));
 }
@@ -72,7 +73,8 @@ fn mistake_1_a_wrong_secret() {
 
 #[test]
 fn mistake_1_a_secret_with_the_line_break_of_its_file() {
-    let error = request().encode(&Credentials::new("my-client", "hush-hush\n")).expect_err("an error");
+    let error =
+        request().encode(&Credentials::new("my-client", "hush-hush\n"), &Attempt::default()).expect_err("an error");
     assert_eq!(error.to_string(), "the client secret holds a control character; is there a line break at its end?");
 }
 
@@ -126,7 +128,7 @@ fn mistake_5_plain_http() {
 #[test]
 fn mistake_6_an_audience_that_is_no_url_and_no_origin() {
     let request = TokenRequest::new("https://auth.example.com/token").expect("a request").audience("my-api");
-    let error = TokenSource::builder(credentials(), request, Script::new()).build().expect_err("an error");
+    let error = TokenSource::builder(credentials(), request).transport(Script::new()).build().expect_err("an error");
     assert_eq!(
         error.to_string(),
         "no origin may receive this token: neither audience nor resource is an https URL; name the API, as in \
@@ -136,7 +138,7 @@ fn mistake_6_an_audience_that_is_no_url_and_no_origin() {
 
 #[test]
 fn mistake_7_the_api_lives_elsewhere_without_the_agent() {
-    let source = TokenSource::builder(credentials(), request(), Script::new()).build().expect("a source");
+    let source = TokenSource::builder(credentials(), request()).transport(Script::new()).build().expect("a source");
     let mut request = http::Request::get("https://api.example.net/v1/items").body(()).expect("a request");
     let error = source.authorize(&mut request).expect_err("an error");
     assert_eq!(
@@ -232,7 +234,8 @@ mod over_the_network {
 
     fn error_at(endpoint: &str) -> String {
         let request = TokenRequest::new(endpoint).expect("a request").audience("https://api.example.com");
-        TokenSource::builder(credentials(), request, UreqTransport::new())
+        TokenSource::builder(credentials(), request)
+            .transport(UreqTransport::new())
             .timeout(Duration::from_secs(10))
             .retries(0)
             .build()
@@ -250,7 +253,8 @@ mod over_the_network {
         let told = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&told);
         let request = TokenRequest::new(&auth.url()).expect("a request").audience("https://api.example.com");
-        let source = TokenSource::builder(credentials(), request, UreqTransport::new())
+        let source = TokenSource::builder(credentials(), request)
+            .transport(UreqTransport::new())
             .on_event(move |event| hook.lock().expect("a list").push(event.to_string()))
             .build()
             .expect("a source");

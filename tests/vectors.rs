@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use client_credentials::{Clock, Credentials, Error, Moment, ProtocolErrorKind, SystemClock, TokenRequest};
+use client_credentials::{Attempt, Clock, Credentials, Error, Moment, ProtocolErrorKind, SystemClock, TokenRequest};
 use serde_json::Value;
 
 fn rows(file: &str, expected: usize) -> Vec<Value> {
@@ -29,7 +29,7 @@ fn response(row: &Value) -> http::Response<Vec<u8>> {
 
 /// The moment that the vectors' dates are seen from.
 fn sent_at() -> Moment {
-    Moment { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), ..SystemClock.now() }
+    Moment::new(SystemClock.now().monotonic(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
 }
 
 /// The words of the vectors for our variants.
@@ -172,7 +172,7 @@ fn every_body_that_this_crate_can_ask_for_is_built_from_its_setters() {
             };
         }
         // The parameters of client authentication come last here; the vectors do not mix them with others.
-        let http = request.encode(&credentials).expect("an HTTP request");
+        let http = request.encode(&credentials, &Attempt::default()).expect("an HTTP request");
         assert_eq!(String::from_utf8_lossy(http.body()), row["body"].as_str().expect("a body"), "{row}");
         assert_eq!(http.method(), http::Method::POST);
         assert_eq!(http.headers()["content-type"], "application/x-www-form-urlencoded");

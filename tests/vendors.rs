@@ -3,7 +3,7 @@
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    BasicEncoding, Credentials, Denied, Error, Limits, TokenRequest, TokenSource, TokenSourceBuilder, Transport,
+    Attempt, BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TokenSourceBuilder, Transport,
     TransportError, TransportErrorKind,
 };
 use std::time::Duration;
@@ -24,7 +24,8 @@ impl Vendor {
 
     /// A source that the vendor answers with this. A failure may be tried again at once: it is the vendor's last word.
     fn builder(&self, script: &Script) -> TokenSourceBuilder {
-        TokenSource::builder(self.credentials.clone(), self.request.clone(), script.clone())
+        TokenSource::builder(self.credentials.clone(), self.request.clone())
+            .transport(script.clone())
             .clock(script.clock())
             .retries(0)
     }
@@ -55,7 +56,7 @@ impl Vendor {
 
     /// The page shows the request that is sent, to the byte.
     fn assert_shown(&self) {
-        let sent = self.request.encode(&self.credentials).expect("an HTTP request");
+        let sent = self.request.encode(&self.credentials, &Attempt::default()).expect("an HTTP request");
         assert_shown(self.page, &sent);
     }
 
@@ -335,7 +336,7 @@ fn cognito_refuses_a_wrong_secret_with_400_and_no_description() {
 fn cognito_shows_its_example_header() {
     // The header of the page "Token endpoint" for this client.
     let credentials = Credentials::new("djc98u3jiedmi283eu928", "abcdef01234567890");
-    let sent = cognito().request.encode(&credentials).expect("an HTTP request");
+    let sent = cognito().request.encode(&credentials, &Attempt::default()).expect("an HTTP request");
     assert_eq!(sent.headers()["authorization"], "Basic ZGpjOTh1M2ppZWRtaTI4M2V1OTI4OmFiY2RlZjAxMjM0NTY3ODkw");
 }
 
@@ -440,9 +441,9 @@ fn sap_gives_tokens_for_half_a_day_and_says_bad_credentials() {
 #[test]
 fn sap_gets_the_same_secret_each_way() {
     let request = sap().request;
-    let encoded = request.encode(&sap().credentials).expect("an HTTP request");
+    let encoded = request.encode(&sap().credentials, &Attempt::default()).expect("an HTTP request");
     let raw = Credentials::new("sb-app!t123", "a/bc==").basic_encoding(BasicEncoding::Raw);
-    let raw = request.encode(&raw).expect("an HTTP request");
+    let raw = request.encode(&raw, &Attempt::default()).expect("an HTTP request");
     // sb-app%21t123:a%2Fb%2Bc%3D%3D and sb-app!t123:a/bc==
     assert_eq!(encoded.headers()["authorization"], "Basic c2ItYXBwJTIxdDEyMzphJTJGYiUyQmMlM0QlM0Q=");
     assert_eq!(raw.headers()["authorization"], "Basic c2ItYXBwIXQxMjM6YS9iYz09");
@@ -542,13 +543,13 @@ fn github(script: &Script) -> TokenSource {
     let failed =
         |cause: Box<dyn std::error::Error + Send + Sync>| TransportError::new(TransportErrorKind::Other, cause);
     let inner = script.clone();
-    let transport = move |mut request: http::Request<Vec<u8>>, limits: &Limits| {
+    let transport = move |mut request: http::Request<Vec<u8>>, attempt: &Attempt| {
         let mut jwt = http::HeaderValue::from_static("Bearer header.claims.signature");
         jwt.set_sensitive(true);
         request.headers_mut().insert("authorization", jwt);
         request.headers_mut().remove("content-type");
         request.body_mut().clear();
-        let mut response = inner.send(request, limits)?;
+        let mut response = inner.send(request, attempt)?;
         if let Ok(serde_json::Value::Object(mut answer)) = serde_json::from_slice(response.body()) {
             if let Some(token) = answer.remove("token") {
                 answer.insert(String::from("access_token"), token);
@@ -560,7 +561,8 @@ fn github(script: &Script) -> TokenSource {
     let request = TokenRequest::new("https://api.github.com/app/installations/12345/access_tokens")
         .and_then(|one| one.allow_origin("https://api.github.com"))
         .expect("a request");
-    TokenSource::builder(Credentials::public("app-id"), request, transport)
+    TokenSource::builder(Credentials::public("app-id"), request)
+        .transport(transport)
         .clock(script.clock())
         .retries(0)
         .fallback_lifetime(Some(Duration::from_secs(3600)))

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use client_credentials::test_util::ManualClock;
-use client_credentials::{Credentials, Limits, Moment, TokenRequest, TokenSource};
+use client_credentials::{Attempt, Credentials, Moment, TokenRequest, TokenSource};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 
@@ -30,8 +30,8 @@ pub fn credentials() -> Credentials {
 /// A source that holds a token of this length.
 pub fn source(length: usize) -> TokenSource {
     let answer = answer(&token(length));
-    let transport = move |_: Request<Vec<u8>>, _: &Limits| Ok(Response::new(answer.clone().into_bytes()));
-    let source = TokenSource::builder(credentials(), question(), transport).build().expect("a source");
+    let transport = move |_: Request<Vec<u8>>, _: &Attempt| Ok(Response::new(answer.clone().into_bytes()));
+    let source = TokenSource::builder(credentials(), question()).transport(transport).build().expect("a source");
     source.token().expect("a token");
     source
 }
@@ -85,7 +85,7 @@ impl Renewal {
         let released = Mutex::new(released);
         let (stuck, ours) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
         let (answer, flag) = (answer(&token(length)), Arc::clone(&stuck));
-        let transport = move |_: Request<Vec<u8>>, _: &Limits| {
+        let transport = move |_: Request<Vec<u8>>, _: &Attempt| {
             // The first answer comes at once, the second when the sender is dropped.
             if ours.swap(true, Ordering::SeqCst) {
                 flag.store(true, Ordering::SeqCst);
@@ -95,7 +95,7 @@ impl Renewal {
             Ok(Response::new(answer.clone().into_bytes()))
         };
         let clock = ManualClock::new();
-        let source = TokenSource::builder(credentials(), question(), transport).clock(clock.clone()).build();
+        let source = TokenSource::builder(credentials(), question()).transport(transport).clock(clock.clone()).build();
         let source = source.expect("a source");
         source.token().expect("a token");
         Self { source, clock, stuck, release: Some(release), renewing: None }

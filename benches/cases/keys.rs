@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use client_credentials::{Credentials, Limits, TokenCache, TokenSource, TransportError};
+use client_credentials::{Attempt, Credentials, TokenCache, TokenSource, TransportError};
 use http::{Request, Response};
 
 use super::hot::question;
@@ -34,11 +34,12 @@ impl Keys {
 /// A source for this key, as a program makes it that keeps no sources, with its token.
 pub fn source(cache: &TokenCache, number: usize) -> TokenSource {
     let credentials = Credentials::new(format!("tenant-{number:06}"), "s3cret");
-    let source = TokenSource::builder(credentials, question(), transport).cache(cache).build().expect("a source");
+    let source =
+        TokenSource::builder(credentials, question()).transport(transport).cache(cache).build().expect("a source");
     source.token().expect("a token");
     source
 }
 
-fn transport(_: Request<Vec<u8>>, _: &Limits) -> Result<Response<Vec<u8>>, TransportError> {
+fn transport(_: Request<Vec<u8>>, _: &Attempt) -> Result<Response<Vec<u8>>, TransportError> {
     Ok(Response::new(answer(&token(TOKEN)).into_bytes()))
 }

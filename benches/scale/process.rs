@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use client_credentials::test_util::ManualClock;
 use client_credentials::{
-    Clock as _, Credentials, Limits, Moment, TokenRequest, TokenSource, TransportError, TransportErrorKind,
+    Attempt, Clock as _, Credentials, Moment, TokenRequest, TokenSource, TransportError, TransportErrorKind,
 };
 use http::{Request, Response};
 
@@ -132,7 +132,7 @@ impl Process {
             Common::Outage { from, to } => from..to,
             _ => 0.0..0.0,
         };
-        let endpoint = move |_: Request<Vec<u8>>, _: &Limits| {
+        let endpoint = move |_: Request<Vec<u8>>, _: &Attempt| {
             let now = watch.now().since(&zero).as_secs_f64();
             log.lock().unwrap_or_else(PoisonError::into_inner).push(now);
             if down.contains(&now) {
@@ -144,7 +144,7 @@ impl Process {
         };
         let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
         let request = request.audience("https://api.example.com");
-        let builder = TokenSource::builder(Credentials::new("id", "secret"), request, endpoint);
+        let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(endpoint);
         Self { source: builder.clock(clock.clone()).build().expect("a source"), clock, zero }
     }
 

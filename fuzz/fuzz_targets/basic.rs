@@ -11,7 +11,7 @@
 
 #![no_main]
 
-use client_credentials::{BasicEncoding, Credentials, TokenRequest};
+use client_credentials::{Attempt, BasicEncoding, Credentials, TokenRequest};
 use client_credentials_fuzz::model::encoded_pair;
 use client_credentials_fuzz::reading::{base64_decoded, percent_decoded};
 use libfuzzer_sys::fuzz_target;
@@ -30,10 +30,10 @@ fuzz_target!(|data: &[u8]| {
 
     let control = text.chars().any(char::is_control);
     let colon = encoding == BasicEncoding::Raw && id.contains(':');
-    let in_body = REQUEST.with(|request| request.encode(&Credentials::new(id, secret).in_body()));
+    let in_body = REQUEST.with(|request| request.encode(&Credentials::new(id, secret).in_body(), &Attempt::default()));
     assert_eq!(in_body.is_err(), control, "{id:?} {secret:?} in the body");
     let encode =
-        |secret: &str| REQUEST.with(|request| request.encode(&Credentials::new(id, secret).basic_encoding(encoding)));
+        |secret: &str| REQUEST.with(|request| request.encode(&Credentials::new(id, secret).basic_encoding(encoding), &Attempt::default()));
     let http = match encode(secret) {
         Ok(http) => http,
         Err(error) => {

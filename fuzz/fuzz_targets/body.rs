@@ -24,7 +24,7 @@ use serde_json::Value;
 fuzz_target!(|data: &[u8]| {
     let mut built = Built::default();
     records(data).take(16).for_each(|step| built.step(step));
-    let http = match built.request().encode(&built.credentials) {
+    let http = match built.request().encode(&built.credentials, &Attempt::default()) {
         Ok(http) => http,
         Err(error) => {
             assert!(!built.can_be_sent(), "{error}: {built:?}");

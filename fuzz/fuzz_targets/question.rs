@@ -17,7 +17,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use client_credentials::{CacheKey, Error};
+use client_credentials::{Attempt, CacheKey, Error};
 use client_credentials_fuzz::model::Built;
 use client_credentials_fuzz::reading::records;
 use libfuzzer_sys::fuzz_target;
@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
     }
     // Nothing is kept from one encoding to the next: now and then is often enough.
     if data.len().is_multiple_of(4) {
-        assert_eq!(one.is_ok(), left.request().encode(&left.credentials).is_ok(), "{left:?}");
+        assert_eq!(one.is_ok(), left.request().encode(&left.credentials, &Attempt::default()).is_ok(), "{left:?}");
         assert!(one.ok() == key(&left).ok(), "{left:?}");
     }
 });

@@ -1,7 +1,9 @@
-//! What can go wrong, sorted by what to do about it. Imports nothing from this crate.
+//! What can go wrong, sorted by what to do about it. Imports `redact`.
 
-mod answer;
-mod network;
+mod configuration;
+mod denied;
+mod protocol;
+mod transport;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,9 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use answer::{Denied, ProtocolError, ProtocolErrorKind};
-pub(crate) use answer::{Excerpt, hidden};
-pub use network::{TransportError, TransportErrorKind, TransportFailure};
+pub use configuration::{ConfigurationError, CredentialsError, OriginNotAllowed};
+pub use denied::Denied;
+pub use protocol::{ProtocolError, ProtocolErrorKind};
+pub use transport::{NoAnswer, TransportError, TransportErrorKind};
+
+use crate::redact::Excerpt;
+
+type Cause = Arc<dyn StdError + Send + Sync>;
 
 /// Why there is no token, or why a request was not authorized.
 ///
@@ -29,7 +36,8 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 ///
 /// fn what_to_do(error: &Error) -> String {
 ///     match error {
-///         Error::Configuration(error) => format!("mend the program: {error}"),
+///         Error::Configuration(error) => format!("fix the program: {error}"),
+///         Error::Credentials(error) => format!("try again later: {error}"),
 ///         Error::OriginNotAllowed(error) => format!("may {} have the token?", error.origin()),
 ///         Error::Transport(failure) => format!("look at the network: {failure}"),
 ///         Error::Denied(denied) => format!("talk to {}: {denied}", denied.endpoint()),
@@ -39,17 +47,20 @@ pub use network::{TransportError, TransportErrorKind, TransportFailure};
 /// }
 ///
 /// let error = TokenRequest::new("http://auth.example.com/token").unwrap_err();
-/// assert!(what_to_do(&error).starts_with("mend the program: token endpoint: plain http"));
+/// assert!(what_to_do(&error).starts_with("fix the program: token endpoint: plain http"));
 /// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting of the program is wrong or missing: the text names it. Also: the client secret could not be read.
+    /// A setting of the program is wrong or missing: the text names it.
     Configuration(Arc<ConfigurationError>),
+    /// The client secret could not be read: the closure of [`Credentials::with_secret_from`](crate::Credentials::with_secret_from)
+    /// failed. It may succeed later.
+    Credentials(Arc<CredentialsError>),
     /// The request goes to an origin that may not receive this token; nothing was sent.
     OriginNotAllowed(Arc<OriginNotAllowed>),
     /// The token request got no whole answer: network, name resolution, TLS, time.
-    Transport(Arc<TransportFailure>),
+    Transport(Arc<NoAnswer>),
     /// The authorization server refused the token request (RFC 6749 section 5.2).
     Denied(Arc<Denied>),
     /// The answer was not an OAuth 2.0 token response (RFC 6749 section 5.1), or its token cannot be used.
@@ -59,7 +70,7 @@ pub enum Error {
 impl Error {
     #[cold]
     pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Configuration(Arc::new(ConfigurationError { message: message.into(), cause: None }))
+        Self::Configuration(Arc::new(ConfigurationError { message: message.into() }))
     }
 
     /// Whether the same call may succeed later without a change to the program: the server was busy, or nobody answered.
@@ -77,10 +88,10 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Configuration(error) => error.cause.is_some(),
+            Self::Credentials(_) => true,
             Self::Transport(failure) => failure.kind != TransportErrorKind::Tls,
             Self::Denied(denied) => denied.retryable,
-            Self::OriginNotAllowed(_) | Self::Protocol(_) => false,
+            Self::Configuration(_) | Self::OriginNotAllowed(_) | Self::Protocol(_) => false,
         }
     }
 
@@ -107,6 +118,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Configuration(error) => error.fmt(f),
+            Self::Credentials(error) => error.fmt(f),
             Self::OriginNotAllowed(error) => error.fmt(f),
             Self::Transport(failure) => failure.fmt(f),
             Self::Denied(denied) => denied.fmt(f),
@@ -128,86 +140,15 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
+    /// The cause below what `Display` says.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let cause = match self {
-            Self::Configuration(error) => error.cause.as_ref(),
-            Self::Transport(failure) => failure.cause.as_ref(),
-            _ => None,
-        };
-        cause.map(|cause| cause.as_ref() as _)
-    }
-}
-
-type Cause = Arc<dyn StdError + Send + Sync>;
-
-/// A setting is wrong or missing: the text names it and says what to do.
-///
-/// # Examples
-///
-/// ```
-/// use client_credentials::{Error, TokenRequest};
-///
-/// let request = TokenRequest::new("https://auth.example.com/token")?;
-/// let Err(Error::Configuration(error)) = request.scope("read,  write") else { panic!() };
-/// assert!(error.to_string().starts_with("scope: "));
-/// # Ok::<_, Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct ConfigurationError {
-    pub(crate) message: Cow<'static, str>,
-    pub(crate) cause: Option<Cause>,
-}
-
-impl fmt::Display for ConfigurationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-/// A request goes to an origin that may not receive the token (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
-///
-/// If it should, name the origin with [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
-///
-/// # Examples
-///
-/// ```
-/// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
-/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
-/// let mut request = http::Request::get("https://evil.example/").body(())?;
-/// let Err(Error::OriginNotAllowed(error)) = source.authorize(&mut request) else { panic!() };
-/// assert!(error.to_string().contains("https://evil.example may not receive this token"));
-/// # Ok::<_, Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct OriginNotAllowed {
-    pub(crate) origin: String,
-}
-
-impl OriginNotAllowed {
-    /// Scheme, host and port of the request, without user info, path or query.
-    ///
-    /// ```
-    /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
-    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
-    /// let mut request = http::Request::get("https://api.example.com:8443/v1/items?n=1").body(())?;
-    /// let Err(Error::OriginNotAllowed(error)) = source.authorize(&mut request) else { panic!() };
-    /// assert_eq!(error.origin(), "https://api.example.com:8443");
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-}
-
-impl fmt::Display for OriginNotAllowed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "request not authorized: {} may not receive this token; if it should, name it with TokenRequest::allow_origin",
-            self.origin
-        )
+        match self {
+            Self::Configuration(error) => error.source(),
+            Self::Credentials(error) => error.source(),
+            Self::OriginNotAllowed(error) => error.source(),
+            Self::Transport(failure) => failure.source(),
+            Self::Denied(denied) => denied.source(),
+            Self::Protocol(error) => error.source(),
+        }
     }
 }

@@ -2,34 +2,36 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
-use zeroize::Zeroizing;
 
 use crate::credentials::{Authentication, Credentials};
 use crate::error::Error;
+use crate::redact::Redactor;
 use crate::request::{BodyFormat, CLIENT_CREDENTIALS, TokenRequest};
+use crate::transport::Attempt;
 
 impl TokenRequest {
     /// The HTTP request that asks for a token (RFC 6749 section 4.4.2). The body or the `Authorization` header holds the
-    /// client secret.
+    /// client secret. `attempt` is for proofs that are made anew for each attempt; a client secret needs none.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the credentials cannot be sent this way, their secret cannot be read, there would
-    /// be two methods of client authentication (RFC 6749 section 2.3) or, for `client_credentials`, none.
+    /// [`Error::Configuration`] if the credentials cannot be sent this way, there would be two methods of client
+    /// authentication (RFC 6749 section 2.3) or, for `client_credentials`, none. [`Error::Credentials`] if their secret
+    /// cannot be read.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!((sent.method().as_str(), sent.uri().path()), ("POST", "/token"));
     /// assert_eq!(sent.headers()["content-type"], "application/x-www-form-urlencoded");
     /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
     /// assert_eq!(sent.body(), b"grant_type=client_credentials");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    pub fn encode(&self, credentials: &Credentials) -> Result<http::Request<Vec<u8>>, Error> {
+    pub fn encode(&self, credentials: &Credentials, _attempt: &Attempt) -> Result<http::Request<Vec<u8>>, Error> {
         self.encode_with(&credentials.authenticate()?)
     }
 
@@ -59,32 +61,23 @@ impl TokenRequest {
         Ok(request)
     }
 
-    /// Every text that a server could only have from this request and must not be printed: the client secret, the
-    /// Basic value, an `Authorization` header, long parameter values such as an assertion; as they are and as they
-    /// look in a form, a URL and JSON.
-    pub(crate) fn secrets(&self, authentication: &Authentication) -> Vec<Zeroizing<String>> {
+    /// Hides every text that a server could only have from this request: the client secret, the Basic value, an
+    /// `Authorization` header, long parameter values such as an assertion.
+    pub(crate) fn redactor(&self, authentication: &Authentication) -> Redactor {
         const LONG: usize = 16;
-        let mut raw: Vec<&str> = Vec::new();
+        let mut secrets: Vec<&str> = Vec::new();
         match authentication {
             Authentication::Basic { header, secret, .. } => {
-                raw.push(secret.secret());
-                raw.extend(header.to_str().ok().and_then(|value| value.strip_prefix("Basic ")));
+                secrets.push(secret.secret());
+                secrets.extend(header.to_str().ok().and_then(|value| value.strip_prefix("Basic ")));
             }
-            Authentication::Body { secret, .. } => raw.push(secret.secret()),
+            Authentication::Body { secret, .. } => secrets.push(secret.secret()),
             Authentication::ClientId(_) | Authentication::Nothing => {}
         }
         let header = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        raw.extend(header.into_iter().flat_map(|value| value.split(' ')));
-        raw.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
-        let mut secrets: Vec<Zeroizing<String>> = Vec::with_capacity(4 * raw.len());
-        for text in raw {
-            let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            let json = quoted(text);
-            let json = json[1..json.len() - 1].to_owned();
-            let forms = [text.to_owned(), form.replace('+', "%20"), form, json];
-            secrets.extend(forms.into_iter().map(Zeroizing::new));
-        }
-        secrets
+        secrets.extend(header.into_iter().flat_map(|value| value.split(' ')));
+        secrets.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
+        Redactor::new(secrets)
     }
 
     /// An empty `scope` is left out (RFC 6749 section 3.2).
@@ -166,7 +159,7 @@ mod tests {
     #[test]
     fn an_empty_scope_is_left_out() {
         let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
-        let http = request.encode(&Credentials::new("id", "s")).expect("an HTTP request");
+        let http = request.encode(&Credentials::new("id", "s"), &Attempt::default()).expect("an HTTP request");
         assert_eq!(http.body(), b"grant_type=client_credentials");
     }
 }

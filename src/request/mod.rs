@@ -1,5 +1,5 @@
 //! The question: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
-//! Imports `audience`, `credentials`, `error`, `secret`; its own part is `encode`.
+//! Imports `audience`, `credentials`, `error`, `redact`; its own part is `encode`.
 
 mod encode;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::audience::{self, Origins};
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::redact::Secret;
 
 /// What is asked of the token endpoint, and where the token may go.
 ///
@@ -19,12 +19,12 @@ use crate::secret::Secret;
 /// # Examples
 ///
 /// ```
-/// use client_credentials::{Credentials, TokenRequest};
+/// use client_credentials::{Attempt, Credentials, TokenRequest};
 ///
 /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
 ///     .scope("items:read")?
 ///     .audience("https://api.example.com");
-/// let http = request.encode(&Credentials::new("my-client", "s3cret"))?;
+/// let http = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
 /// assert_eq!(http.method(), "POST");
 /// assert_eq!(
 ///     String::from_utf8_lossy(http.body()),
@@ -53,12 +53,12 @@ pub struct TokenRequest {
 /// # Examples
 ///
 /// ```
-/// use client_credentials::{BodyFormat, Credentials, TokenRequest};
+/// use client_credentials::{Attempt, BodyFormat, Credentials, TokenRequest};
 ///
 /// let request = TokenRequest::new("https://auth.example.com/token")?;
 /// let credentials = Credentials::new("my-client", "s3cret");
 /// let body = |format| {
-///     let sent = request.clone().body_format(format).encode(&credentials)?;
+///     let sent = request.clone().body_format(format).encode(&credentials, &Attempt::default())?;
 ///     Ok::<_, client_credentials::Error>(sent.into_body())
 /// };
 /// assert_eq!(body(BodyFormat::Form)?, b"grant_type=client_credentials");
@@ -173,11 +173,11 @@ impl TokenRequest {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .grant_type("refresh_token")?
     ///     .parameter("refresh_token", "tGzv3JOkF0XG5Qx2TlKWIA")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.body(), b"grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -202,11 +202,11 @@ impl TokenRequest {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://auth.example.com/token")?
     ///     .scope("items:read items:write")?
     ///     .scope("items:read")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.body(), b"grant_type=client_credentials&scope=items%3Aread+items%3Awrite");
     /// assert!(request.scope("two  spaces").is_err());
     /// # Ok::<_, client_credentials::Error>(())
@@ -286,10 +286,10 @@ impl TokenRequest {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?
     ///     .organization("org_123")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.body(), b"grant_type=client_credentials&organization=org_123");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -307,11 +307,11 @@ impl TokenRequest {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://zoom.us/oauth/token")?
     ///     .grant_type("account_credentials")?
     ///     .parameter("account_id", "abc_123")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.body(), b"grant_type=account_credentials&account_id=abc_123");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -348,10 +348,10 @@ impl TokenRequest {
     /// # Examples
     ///
     /// ```
-    /// # use client_credentials::{Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://onlinetools.ups.com/security/v1/oauth/token")?
     ///     .header("x-merchant-id", "123456")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.headers()["x-merchant-id"], "123456");
     /// assert!(!format!("{request:?}").contains("123456"));
     /// # Ok::<_, client_credentials::Error>(())
@@ -374,10 +374,10 @@ impl TokenRequest {
     /// How the parameters are written. Default: [`BodyFormat::Form`] (RFC 6749 section 4.4.2).
     ///
     /// ```
-    /// # use client_credentials::{BodyFormat, Credentials, TokenRequest};
+    /// # use client_credentials::{Attempt, BodyFormat, Credentials, TokenRequest};
     /// let request = TokenRequest::new("https://tenant.auth0.com/oauth/token")?
     ///     .body_format(BodyFormat::Json);
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"))?;
+    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
     /// assert_eq!(sent.headers()["content-type"], "application/json");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```

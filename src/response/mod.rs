@@ -1,5 +1,5 @@
 //! The answer of the token endpoint: a token (RFC 6749 section 5.1) or an error (section 5.2).
-//! Imports `credentials`, `error`, `moment`, `request`, `retry`, `token`; its own part is `object`.
+//! Imports `credentials`, `error`, `clock`, `request`, `retry`, `token`; its own part is `object`.
 
 mod object;
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
+use crate::clock::Moment;
 use crate::credentials::Authentication;
-use crate::error::{Denied, Error, Excerpt, ProtocolError, ProtocolErrorKind, hidden};
-use crate::moment::Moment;
+use crate::error::{Denied, Error, ProtocolError, ProtocolErrorKind};
+use crate::redact::Redactor;
 use crate::request::TokenRequest;
 use crate::response::object::{Member, NotAnObject, Object};
 use crate::retry::retry_after;
@@ -98,8 +98,8 @@ impl TokenRequest {
             None | Some(Member::Null) => {}
             Some(Member::Text(name)) if self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
-                let name = hidden(name, &self.secrets(answer.authentication));
-                return Err(ProtocolErrorKind::UnsupportedTokenType(hidden(&name, &[token])));
+                let name = self.redactor(answer.authentication).hide(name);
+                return Err(ProtocolErrorKind::UnsupportedTokenType(Redactor::new([&**token]).hide(&name)));
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
@@ -125,12 +125,12 @@ impl TokenRequest {
     }
 
     fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
-        let secrets = self.secrets(answer.authentication);
-        let show = |text: &str| hidden(text, &secrets);
+        let redactor = self.redactor(answer.authentication);
+        let show = |text: &str| redactor.hide(text);
         let (status, code) = (answer.status.as_u16(), object.code());
         let retryable =
             matches!(status, 408 | 429 | 500..=599) || matches!(code, Some("server_error" | "temporarily_unavailable"));
-        let excerpt = if code.is_none() { excerpt(answer.body, &secrets) } else { None };
+        let excerpt = if code.is_none() { redactor.excerpt(answer.body) } else { None };
         Error::Denied(Arc::new(Denied {
             endpoint: self.endpoint_host().to_owned(),
             status,
@@ -140,7 +140,7 @@ impl TokenRequest {
             retry_after: answer
                 .headers
                 .get(RETRY_AFTER)
-                .and_then(|value| retry_after(value.as_bytes(), answer.sent_at.wall)),
+                .and_then(|value| retry_after(value.as_bytes(), answer.sent_at.wall())),
             retryable,
             excerpt,
             encoded: matches!(answer.authentication, Authentication::Basic { encoded: true, .. }),
@@ -164,20 +164,6 @@ impl Answer<'_> {
             name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
         })
     }
-}
-
-/// The beginning of a body, fit to be printed; none of an empty one, and none that may hold a token.
-fn excerpt(body: &[u8], secrets: &[Zeroizing<String>]) -> Option<String> {
-    let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
-    let (read, more) = body.split_at(body.len().min(Excerpt::LONGEST + 1 + longest));
-    let beginning = String::from_utf8_lossy(read);
-    if body.is_empty() || read.windows(6).any(|word| word == b"_token") {
-        return None;
-    }
-    let mut shown = hidden(&beginning, secrets).into_bytes();
-    // What was cut may have been a secret that is no longer known by its beginning.
-    shown.truncate(if more.is_empty() { shown.len() } else { shown.len().saturating_sub(longest) });
-    Some(Excerpt(&shown).to_string())
 }
 
 /// RFC 6749 section A.14, and what real servers make of it: a string, a fraction, a negative number.

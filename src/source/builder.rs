@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::cache::CacheKey;
+use crate::clock::{Clock, SystemClock};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::event::Event;
 use crate::request::TokenRequest;
 use crate::settings::Settings;
-use crate::source::clock::{Clock, SystemClock};
 use crate::source::flight::SharedSlot;
 use crate::source::store::{TokenCache, jitter};
 use crate::source::{Hook, Inner, TokenSource};
@@ -31,7 +31,7 @@ use crate::transport::Transport;
 /// let request = TokenRequest::new("https://auth.example.com/token")?
 ///     .audience("https://api.example.com");
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request, transport)
+/// let source = TokenSource::builder(credentials, request).transport(transport)
 ///     .timeout(Duration::from_secs(10))
 ///     .retries(0)
 ///     .build()?;
@@ -42,7 +42,8 @@ use crate::transport::Transport;
 pub struct TokenSourceBuilder {
     credentials: Credentials,
     request: TokenRequest,
-    transport: Arc<dyn Transport>,
+    transport: Option<Arc<dyn Transport>>,
+    default_transport: Option<fn() -> Arc<dyn Transport>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     hook: Option<Box<Hook>>,
@@ -53,17 +54,65 @@ pub struct TokenSourceBuilder {
 /// its keys nor its map.
 type FindSlot = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
 
+/// With the feature `ureq`, its adapter has this with a default transport.
+#[cfg(not(feature = "ureq"))]
+impl TokenSource {
+    /// Starts a source. It needs a [`transport`](TokenSourceBuilder::transport).
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// let transport = |_: http::Request<Vec<u8>>, _: &Attempt| {
+    ///     // ... your HTTP client sends the token request ...
+    ///     Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
+    /// };
+    /// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
+    /// assert_eq!(source.token()?.secret(), "t");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn builder(credentials: Credentials, request: TokenRequest) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(credentials, request, None)
+    }
+}
+
 impl TokenSourceBuilder {
-    pub(super) fn new(credentials: Credentials, request: TokenRequest, transport: Arc<dyn Transport>) -> Self {
+    /// `default_transport` makes the transport of a source that is given none.
+    pub(crate) fn new(
+        credentials: Credentials,
+        request: TokenRequest,
+        default_transport: Option<fn() -> Arc<dyn Transport>>,
+    ) -> Self {
         Self {
             credentials,
             request,
-            transport,
+            transport: None,
+            default_transport,
             clock: Arc::new(SystemClock),
             settings: Settings::default(),
             hook: None,
             shared: None,
         }
+    }
+
+    /// Sends the token requests. Default: [`UreqTransport`](crate::UreqTransport), with the feature `ureq`; without it
+    /// there is none, and [`build`](Self::build) says so.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// let transport = |_: http::Request<Vec<u8>>, _: &Attempt| {
+    ///     // ... your HTTP client sends the token request ...
+    ///     Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
+    /// };
+    /// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
+    /// assert_eq!(source.token()?.secret(), "t");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
     }
 
     /// Shares tokens with every other source of this cache that asks the same question. Default: tokens are shared by the
@@ -79,7 +128,7 @@ impl TokenSourceBuilder {
     /// let cache = TokenCache::default();
     /// for _ in 0..2 {
     ///     let (who, what) = (credentials.clone(), request.clone());
-    ///     let source = TokenSource::builder(who, what, transport.clone()).cache(&cache).build()?;
+    ///     let source = TokenSource::builder(who, what).transport(transport.clone()).cache(&cache).build()?;
     ///     source.token()?;
     /// }
     /// assert_eq!(script.requests().len(), 1);
@@ -98,7 +147,7 @@ impl TokenSourceBuilder {
     /// # let script = Script::new();
     /// # script.json(503, ""); script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock());
+    /// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock());
     /// use std::sync::Arc;
     /// use std::sync::atomic::{AtomicU64, Ordering};
     /// use client_credentials::EventKind;
@@ -124,15 +173,15 @@ impl TokenSourceBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+    /// # use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// // What the HTTP client of the token request is told:
-    /// let transport = |_: http::Request<Vec<u8>>, limits: &Limits| {
-    ///     assert!(limits.timeout <= Duration::from_secs(3));
+    /// let transport = |_: http::Request<Vec<u8>>, attempt: &Attempt| {
+    ///     assert!(attempt.timeout <= Duration::from_secs(3));
     ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
     /// };
-    /// let source = TokenSource::builder(credentials, request, transport)
+    /// let source = TokenSource::builder(credentials, request).transport(transport)
     ///     .timeout(Duration::from_secs(3))
     ///     .build()?;
     /// assert!(source.token().is_ok());
@@ -147,14 +196,14 @@ impl TokenSourceBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
+    /// # use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let credentials = Credentials::new("my-client", "s3cret");
-    /// let transport = |_: http::Request<Vec<u8>>, limits: &Limits| {
-    ///     assert_eq!(limits.connect_timeout, Duration::from_secs(1));
+    /// let transport = |_: http::Request<Vec<u8>>, attempt: &Attempt| {
+    ///     assert_eq!(attempt.connect_timeout, Duration::from_secs(1));
     ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
     /// };
-    /// let source = TokenSource::builder(credentials, request, transport)
+    /// let source = TokenSource::builder(credentials, request).transport(transport)
     ///     .connect_timeout(Duration::from_secs(1))
     ///     .build()?;
     /// assert!(source.token().is_ok());
@@ -175,7 +224,7 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// script.json(503, "");
-    /// let source = TokenSource::builder(credentials, request, transport).retries(0).build()?;
+    /// let source = TokenSource::builder(credentials, request).transport(transport).retries(0).build()?;
     /// assert!(source.token().is_err());
     /// assert_eq!(script.requests().len(), 1);
     /// # Ok::<_, client_credentials::Error>(())
@@ -197,7 +246,7 @@ impl TokenSourceBuilder {
     /// # let transport = script.clone();
     /// script.token("one", 3600);
     /// script.token("two", 3600);
-    /// let source = TokenSource::builder(credentials, request, transport)
+    /// let source = TokenSource::builder(credentials, request).transport(transport)
     ///     .clock(script.clock())
     ///     .early_expiry(Duration::from_secs(600))
     ///     .build()?;
@@ -222,7 +271,7 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// script.json(200, r#"{"access_token":"t","token_type":"Bearer"}"#);
-    /// let source = TokenSource::builder(credentials, request, transport)
+    /// let source = TokenSource::builder(credentials, request).transport(transport)
     ///     .fallback_lifetime(Some(Duration::from_secs(7200)))
     ///     .build()?;
     /// source.token()?;
@@ -250,7 +299,7 @@ impl TokenSourceBuilder {
     /// # let origin = format!("http://{}", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&origin)?;
     /// # let credentials = Credentials::new("my-client", "s3cret");
-    /// let source = TokenSource::builder(credentials, request, transport).replay_limit(0).build()?;
+    /// let source = TokenSource::builder(credentials, request).transport(transport).replay_limit(0).build()?;
     /// assert!(source.agent().post(&origin).send("a body").is_err());
     /// assert_eq!(api.requests().len(), 1);
     /// # }
@@ -272,7 +321,7 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// let clock = script.clock();
-    /// let source = TokenSource::builder(credentials, request, transport)
+    /// let source = TokenSource::builder(credentials, request).transport(transport)
     ///     .clock(clock.clone())
     ///     .build()?;
     /// source.token()?;
@@ -289,8 +338,8 @@ impl TokenSourceBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if there is no origin that may receive the token, or the credentials do not go with
-    /// the request (see [`TokenRequest::encode`]).
+    /// [`Error::Configuration`] if there is no origin that may receive the token, no transport, or the credentials do
+    /// not go with the request (see [`TokenRequest::encode`]).
     ///
     /// # Examples
     ///
@@ -299,7 +348,7 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = Script::new();
     /// let request = TokenRequest::new("https://auth.example.com/token")?.audience("my-api");
-    /// let error = TokenSource::builder(credentials, request, transport).build().unwrap_err();
+    /// let error = TokenSource::builder(credentials, request).transport(transport).build().unwrap_err();
     /// assert!(error.to_string().contains("name the API, as in TokenRequest::allow_origin"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -310,6 +359,11 @@ impl TokenSourceBuilder {
                  TokenRequest::allow_origin(\"https://api.example.com\")",
             ));
         }
+        let Some(transport) = self.transport.or_else(|| self.default_transport.map(|make| make())) else {
+            return Err(Error::configuration(
+                "no transport sends the token request: name one (TokenSourceBuilder::transport), or use the feature \"ureq\"",
+            ));
+        };
         let slot = match self.shared {
             Some(find) => find(&self.request, &self.credentials)?,
             None => {
@@ -321,7 +375,7 @@ impl TokenSourceBuilder {
             slot,
             credentials: self.credentials,
             request: self.request,
-            transport: self.transport,
+            transport,
             clock: self.clock,
             settings: self.settings,
             hook: self.hook,

@@ -10,9 +10,9 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::challenge::{self, Challenge};
+use crate::clock::Deadline;
 use crate::error::Error;
 use crate::event::{EventKind, Verdict};
-use crate::moment::Deadline;
 use crate::slot::Refusal;
 use crate::source::TokenSource;
 use crate::token::AccessToken;
@@ -26,7 +26,8 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`], [`Error::Denied`],
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`], [`Error::Denied`],
     /// [`Error::Protocol`]. The request is then unchanged and should not be sent.
     ///
     /// # Examples
@@ -36,7 +37,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("one", 3600); script.token("two", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// # fn send(request: &http::Request<()>) -> http::Response<()> {
     /// #     let status = if request.headers()["authorization"] == "Bearer one" { 401 } else { 200 };
     /// #     http::Response::builder().status(status).body(()).unwrap()
@@ -62,7 +63,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// use std::time::Duration;
     ///
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
@@ -84,7 +85,7 @@ impl TokenSource {
 /// # let script = Script::new();
 /// # script.token("t", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
 /// let mut request = http::Request::get("https://api.example.com/").body(())?;
 /// let prepared = source.prepare().within(std::time::Duration::from_secs(2));
 /// let call = prepared.authorize(&mut request)?;
@@ -108,7 +109,7 @@ impl<'s> PreparedCall<'s> {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// use std::time::Duration;
     ///
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
@@ -125,7 +126,8 @@ impl<'s> PreparedCall<'s> {
     ///
     /// # Errors
     ///
-    /// As [`TokenSource::call`]: [`Error::Configuration`], [`Error::Transport`] (also when the time
+    /// As [`TokenSource::call`]: [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`] (also when the time
     /// is up), [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
@@ -135,7 +137,7 @@ impl<'s> PreparedCall<'s> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let mut elsewhere = http::Request::get("https://example.net/").body(())?;
     /// let call = source.prepare().authorize(&mut elsewhere)?;
     /// assert!(!call.is_authorized());
@@ -154,7 +156,8 @@ impl<'s> PreparedCall<'s> {
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize): [`Error::Configuration`], [`Error::Transport`],
+    /// As [`authorize`](Self::authorize): [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`],
     /// [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
@@ -164,7 +167,7 @@ impl<'s> PreparedCall<'s> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// use http::{HeaderMap, Method, Uri};
     ///
     /// let uri = Uri::from_static("https://api.example.com/v1/items");
@@ -213,7 +216,7 @@ impl<'s> PreparedCall<'s> {
 /// # let script = Script::new();
 /// # script.token("one", 3600); script.token("two", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
 /// # fn send(url: &str, authorization: Option<&str>) -> (u16, Vec<(String, String)>) {
 /// #     (if authorization == Some("Bearer one") { 401 } else { 200 }, Vec::new())
 /// # }
@@ -273,7 +276,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// # let refused = http::Response::builder().status(401).body(())?;
     /// let mut request = http::Request::put("https://api.example.com/upload").body(())?;
     /// let mut call = source.call(&mut request)?;
@@ -299,7 +302,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// # let refused = http::Response::builder().status(401).body(())?;
     /// let mut request = http::Request::get("https://api.example.com/items").body(())?;
     /// let mut call = source.call(&mut request)?;
@@ -327,7 +330,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("one", 3600); script.token("two", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
     /// let mut call = source.call(&mut request)?;
     /// let refused = http::Response::builder().status(401).body(())?;
@@ -353,7 +356,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("one", 3600); script.token("two", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// use http::{HeaderMap, Method, StatusCode, Uri};
     ///
     /// let (method, mut headers) = (Method::GET, HeaderMap::new());
@@ -387,7 +390,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
     /// assert!(source.call(&mut request)?.is_authorized());
     /// let mut own = http::Request::get("https://api.example.com/").header("authorization", "Basic eDp5").body(())?;
@@ -406,7 +409,7 @@ impl Call<'_> {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// use std::time::Duration;
     ///
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;

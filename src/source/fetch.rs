@@ -1,5 +1,5 @@
 //! Getting a token: from the cache, by fetching it, or by waiting for the caller that does.
-//! Imports `backoff`, `error`, `event`, `moment`, `shared_slot`, `slot`, `thread_cache`, `token`,
+//! Imports `backoff`, `error`, `event`, `clock`, `shared_slot`, `slot`, `thread_cache`, `token`,
 //! `transport`.
 
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use zeroize::Zeroize as _;
 
 use crate::backoff::retry_pause;
-use crate::error::{Error, TransportError, TransportErrorKind, TransportFailure};
+use crate::clock::Deadline;
+use crate::error::{Error, NoAnswer, TransportError, TransportErrorKind};
 use crate::event::{EventKind, Reason};
-use crate::moment::Deadline;
+use crate::random::{random, random_bytes};
 use crate::slot::{FetchId, Next, Outcome, Usable};
 use crate::source::hits;
-use crate::source::store::random;
 use crate::source::{Inner, TokenSource};
 use crate::token::AccessToken;
-use crate::transport::Limits;
+use crate::transport::Attempt;
 
 /// A renewal in the hands of a caller with a usable token takes at most half of what the token has
 /// left, but gets at least this long.
@@ -37,20 +37,20 @@ impl TokenSource {
     #[cold]
     pub(super) fn acquire(&self, deadline: Option<Deadline>, forced: bool) -> Result<AccessToken, Error> {
         let mut now = self.0.clock.now();
-        let own = Deadline::after(now.monotonic, self.0.settings.timeout);
+        let own = Deadline::after(now.monotonic(), self.0.settings.timeout);
         let deadline = deadline.map_or(own, |deadline| deadline.min(own));
         loop {
             // Read before the slot is: what the slot says then belongs to this generation or a later one.
             let generation = self.0.slot.generation();
-            match self.0.slot.poll(now, deadline.left(now.monotonic), forced) {
+            match self.0.slot.poll(now, deadline.left(now.monotonic()), forced) {
                 Next::Use { token, holds } => {
-                    return Ok(hits::remember(&self.0.slot, generation, token, holds, now.monotonic));
+                    return Ok(hits::remember(&self.0.slot, generation, token, holds, now.monotonic()));
                 }
                 Next::Lead { fetch, after, reason, usable } => {
                     return self.lead(fetch, after, reason, usable, deadline);
                 }
                 Next::Follow { fetch, usable } => {
-                    if let Some(result) = self.follow(fetch, usable, deadline.left(now.monotonic)) {
+                    if let Some(result) = self.follow(fetch, usable, deadline.left(now.monotonic())) {
                         return result;
                     }
                 }
@@ -64,7 +64,7 @@ impl TokenSource {
                 Next::Recursion => return Err(recursion()),
             }
             now = self.0.clock.now();
-            if deadline.left(now.monotonic).is_zero() {
+            if deadline.left(now.monotonic()).is_zero() {
                 return Err(self.0.out_of_time("another caller's token request outlasted the caller's time"));
             }
         }
@@ -106,8 +106,8 @@ impl TokenSource {
         let timeout = self.0.settings.timeout;
         let longest =
             usable.as_ref().map_or(timeout, |usable| timeout.min((usable.left / 2).max(LEAST_RENEWAL_TIMEOUT)));
-        let hurried = deadline.left(from.monotonic) < longest;
-        let deadline = if hurried { deadline } else { Deadline::after(from.monotonic, longest) };
+        let hurried = deadline.left(from.monotonic()) < longest;
+        let deadline = if hurried { deadline } else { Deadline::after(from.monotonic(), longest) };
         let retries = if usable.is_some() { 0 } else { self.0.settings.retries };
         let result = self.fetch(reason, retries, deadline);
         guard.outcome = Some(match &result {
@@ -147,20 +147,23 @@ impl TokenSource {
     }
 
     fn attempt(&self, reason: Reason, retry: u32, deadline: Deadline) -> Result<AccessToken, Error> {
+        let mut attempt = Attempt {
+            connect_timeout: self.0.settings.connect_timeout,
+            max_body: self.0.settings.max_body,
+            reason,
+            retry,
+            ..Attempt::new(self.0.clock.now(), random_bytes())
+        };
         let authentication = self.0.credentials.authenticate()?;
         let request = self.0.request.encode_with(&authentication)?;
         self.emit(EventKind::Requested { reason, retry });
         let sent_at = self.0.clock.now();
-        let limits = Limits {
-            timeout: deadline.left(sent_at.monotonic),
-            connect_timeout: self.0.settings.connect_timeout,
-            max_body: self.0.settings.max_body,
-        };
-        let answer = self.0.transport.send(request, &limits);
+        attempt.timeout = deadline.left(sent_at.monotonic());
+        let answer = self.0.transport.send(request, &attempt);
         let status = answer.as_ref().ok().map(|response| response.status().as_u16());
         let result = match answer {
             Ok(mut response) => {
-                let result = if response.body().len() > limits.max_body {
+                let result = if response.body().len() > attempt.max_body {
                     Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
                         .into_error(self.0.request.endpoint_host()))
                 } else {
@@ -179,7 +182,7 @@ impl TokenSource {
 
 impl Inner {
     fn out_of_time(&self, detail: &'static str) -> Error {
-        Error::Transport(Arc::new(TransportFailure {
+        Error::Transport(Arc::new(NoAnswer {
             endpoint: self.request.endpoint_host().to_owned(),
             kind: TransportErrorKind::Timeout,
             detail,

@@ -1,5 +1,5 @@
 //! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need a
-//! token at once, one fetches it and the rest wait. Imports `error`, `moment`, `schedule`,
+//! token at once, one fetches it and the rest wait. Imports `error`, `clock`, `schedule`,
 //! `settings`, `slot`, `token`.
 //!
 //! The lock is held only to read or update the slot, never during a token request. If the fetching
@@ -23,8 +23,8 @@ use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(all(test, loom))]
 use loom::thread::{self, ThreadId};
 
+use crate::clock::Moment;
 use crate::error::Error;
-use crate::moment::Moment;
 use crate::schedule::Jitter;
 use crate::settings::Settings;
 use crate::slot::{FetchId, Next, Outcome, Refusal, Slot};
@@ -135,7 +135,7 @@ mod model {
     use crate::request::TokenRequest;
     use crate::source::TokenSource;
     use crate::test_util::ManualClock;
-    use crate::transport::Limits;
+    use crate::transport::Attempt;
 
     /// A source whose token endpoint answers `T1`, `T2`, ... unless `misbehave` says something about that number.
     fn source(
@@ -143,7 +143,7 @@ mod model {
     ) -> (TokenSource, Arc<AtomicUsize>, ManualClock) {
         let (asked, clock) = (Arc::new(AtomicUsize::new(0)), ManualClock::new());
         let counter = Arc::clone(&asked);
-        let transport = move |_: http::Request<Vec<u8>>, _: &Limits| {
+        let transport = move |_: http::Request<Vec<u8>>, _: &Attempt| {
             let number = counter.fetch_add(1, SeqCst) + 1;
             thread::yield_now();
             match misbehave(number) {
@@ -152,12 +152,12 @@ mod model {
             }
         };
         let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
-        let source =
-            TokenSource::builder(Credentials::new("id", "s"), request.audience("https://api.example.com"), transport)
-                .clock(clock.clone())
-                .retries(0)
-                .build()
-                .expect("a source");
+        let source = TokenSource::builder(Credentials::new("id", "s"), request.audience("https://api.example.com"))
+            .transport(transport)
+            .clock(clock.clone())
+            .retries(0)
+            .build()
+            .expect("a source");
         (source, asked, clock)
     }
 

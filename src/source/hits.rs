@@ -78,9 +78,9 @@ fn place(slot: &SharedSlot) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock as _, SystemClock};
     use crate::request::TokenRequest;
     use crate::schedule::Jitter;
-    use crate::source::clock::{Clock as _, SystemClock};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_token_used_twice_is_remembered_for_as_long_as_the_slot_said() {
         let (slot, now, holds) =
-            (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic, Duration::from_millis(300));
+            (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic(), Duration::from_millis(300));
         assert_eq!(recalled(&slot, now), None);
         assert_eq!(stored(&slot, "T1", holds, now), "T1");
         assert_eq!(recalled(&slot, now), None, "used only once, so not copied");
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_slot_is_asked_again_after_a_second_at_most() {
-        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic);
+        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic());
         stored(&slot, "T1", HOUR, now);
         stored(&slot, "T1", HOUR, now);
         assert_eq!(recalled(&slot, now + Duration::from_millis(999)), Some("T1".to_owned()));
@@ -129,17 +129,17 @@ mod tests {
     #[test]
     fn the_copy_of_a_refused_token_is_not_used_again() {
         let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now());
-        stored(&slot, "T1", HOUR, now.monotonic);
-        stored(&slot, "T1", HOUR, now.monotonic);
+        stored(&slot, "T1", HOUR, now.monotonic());
+        stored(&slot, "T1", HOUR, now.monotonic());
         slot.refuse(&token("T1"), now);
-        assert_eq!(recalled(&slot, now.monotonic), None);
-        assert_eq!(stored(&slot, "T2", HOUR, now.monotonic), "T2");
-        assert_eq!(recalled(&slot, now.monotonic), None, "another token, used for the first time");
+        assert_eq!(recalled(&slot, now.monotonic()), None);
+        assert_eq!(stored(&slot, "T2", HOUR, now.monotonic()), "T2");
+        assert_eq!(recalled(&slot, now.monotonic()), None, "another token, used for the first time");
     }
 
     #[test]
     fn slots_that_share_a_place_evict_each_other_and_never_mix() {
-        let (one, two, now) = (at_place(3), at_place(3), SystemClock.now().monotonic);
+        let (one, two, now) = (at_place(3), at_place(3), SystemClock.now().monotonic());
         stored(&one, "one", HOUR, now);
         stored(&one, "one", HOUR, now);
         assert_eq!(recalled(&two, now), None);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn as_many_slots_as_there_are_places_are_remembered_at_once() {
-        let now = SystemClock.now().monotonic;
+        let now = SystemClock.now().monotonic();
         let slots: Vec<SharedSlot> = (0..PLACES).map(at_place).collect();
         for _ in 0..2 {
             for slot in &slots {

@@ -4,7 +4,6 @@
 
 pub(crate) mod builder;
 mod call;
-pub(crate) mod clock;
 mod emit;
 mod fetch;
 mod flight;
@@ -20,15 +19,13 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 
 use crate::audience;
+use crate::clock::{Clock, Deadline};
 use crate::credentials::Credentials;
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::Event;
-use crate::moment::Deadline;
 use crate::request::TokenRequest;
 use crate::settings::Settings;
 use crate::slot::Refusal;
-use crate::source::builder::TokenSourceBuilder;
-use crate::source::clock::Clock;
 use crate::source::flight::SharedSlot;
 use crate::token::AccessToken;
 use crate::transport::Transport;
@@ -54,7 +51,7 @@ pub use crate::source::snapshot::Snapshot;
 /// let request = TokenRequest::new("https://auth.example.com/oauth/token")?
 ///     .audience("https://api.example.com");
 /// # let transport = script.clone();
-/// let source = TokenSource::builder(credentials, request, transport).build()?;
+/// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
 ///
 /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
 /// source.authorize(&mut request)?;
@@ -80,31 +77,12 @@ struct Inner {
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
 
 impl TokenSource {
-    /// Starts a source with this transport. With the feature `ureq`, [`TokenSource::new`] does the same with
-    /// [`UreqTransport`](crate::UreqTransport) and no further settings.
-    ///
-    /// ```
-    /// # use client_credentials::{Credentials, Limits, TokenRequest, TokenSource};
-    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let credentials = Credentials::new("my-client", "s3cret");
-    /// let transport = |_: http::Request<Vec<u8>>, _: &Limits| {
-    ///     // ... your HTTP client sends the token request ...
-    ///     Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
-    /// };
-    /// let source = TokenSource::builder(credentials, request, transport).retries(0).build()?;
-    /// assert_eq!(source.token()?.secret(), "t");
-    /// # Ok::<_, client_credentials::Error>(())
-    /// ```
-    pub fn builder(credentials: Credentials, request: TokenRequest, transport: impl Transport) -> TokenSourceBuilder {
-        TokenSourceBuilder::new(credentials, request, Arc::new(transport))
-    }
-
     /// A token that is valid now, from the cache if there is one. Waits at most for the source's timeout.
     ///
     /// # Errors
     ///
-    /// - [`Error::Configuration`] if the client secret could not be read, or this call comes from inside the token
-    ///   request itself.
+    /// - [`Error::Configuration`] if this call comes from inside the token request itself.
+    /// - [`Error::Credentials`] if the client secret could not be read.
     /// - [`Error::Transport`] if nobody answered, or the time ran out.
     /// - [`Error::Denied`] if the authorization server refused.
     /// - [`Error::Protocol`] if its answer could not be used.
@@ -119,7 +97,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let token = source.token()?;
     /// assert_eq!(source.token()?.secret(), token.secret());
     /// assert_eq!(script.requests().len(), 1);
@@ -134,7 +112,7 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`] (also when the budget is used up),
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`] (also when the budget is used up),
     /// [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
@@ -144,7 +122,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let token = source.token_within(std::time::Duration::from_millis(500))?;
     /// assert_eq!(token.secret(), "t");
     /// # Ok::<_, client_credentials::Error>(())
@@ -158,7 +136,7 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`].
+    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`].
     /// The cached token stays.
     ///
     /// # Examples
@@ -168,7 +146,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("one", 3600); script.token("two", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// assert_eq!(source.token()?.secret(), "one");
     /// assert_eq!(source.renew()?.secret(), "two");
     /// # Ok::<_, client_credentials::Error>(())
@@ -194,7 +172,7 @@ impl TokenSource {
     /// use client_credentials::Error;
     ///
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/v1/items").body(())?;
     /// source.authorize(&mut request)?;
     /// assert_eq!(request.headers()["authorization"], "Bearer t");
@@ -213,7 +191,7 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize): [`Error::OriginNotAllowed`], [`Error::Configuration`], [`Error::Transport`] (also
+    /// As [`authorize`](Self::authorize): [`Error::OriginNotAllowed`], [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`] (also
     /// when the budget is used up), [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
@@ -223,7 +201,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
     /// source.authorize_within(&mut request, std::time::Duration::from_secs(2))?;
     /// assert_eq!(request.headers()["authorization"], "Bearer t");
@@ -255,7 +233,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("one", 3600); script.token("two", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// let one = source.token()?;
     /// assert!(source.refused(&one));
     /// let two = source.token()?;
@@ -276,7 +254,7 @@ impl TokenSource {
     /// # let script = Script::new();
     /// # script.token("t", 3600);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// assert!(!source.inspect().has_token);
     /// source.token()?;
     /// let state = source.inspect();
@@ -296,7 +274,7 @@ impl TokenSource {
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(Script::new()).build()?;
     /// assert!(source.allows(&"https://api.example.com/v1".parse().unwrap()));
     /// assert!(!source.allows(&"https://api.example.net/v1".parse().unwrap()));
     /// # Ok::<_, client_credentials::Error>(())
@@ -307,12 +285,13 @@ impl TokenSource {
     }
 
     /// The largest request body, in bytes, that an adapter should keep in memory to be able to send
-    /// it again after a 401. See [`TokenSourceBuilder::replay_limit`].
+    /// it again after a 401. See
+    /// [`TokenSourceBuilder::replay_limit`](crate::TokenSourceBuilder::replay_limit).
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, Script::new()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(Script::new()).build()?;
     /// assert_eq!(source.replay_limit(), 1024 * 1024);
     /// # Ok::<_, client_credentials::Error>(())
     /// ```

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::Moment;
 use crate::error::Error;
-use crate::moment::Moment;
 use crate::slot::Slot;
 
 /// What a token source knows at one moment, for health pages and support. Holds no secret.
@@ -18,7 +18,7 @@ use crate::slot::Slot;
 /// # let script = Script::new();
 /// # script.token("t", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
 /// source.token()?;
 /// let snapshot = source.inspect();
 /// assert_eq!(snapshot.expires_in, Some(std::time::Duration::from_secs(3600)));

@@ -1,10 +1,10 @@
 //! Tokens that several sources share. Imports `cache`, `shared_slot`, `schedule`.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cache::{CacheKey, Keyed};
+use crate::random::random;
 use crate::schedule::Jitter;
 use crate::source::flight::SharedSlot;
 
@@ -25,7 +25,7 @@ use crate::source::flight::SharedSlot;
 ///     let request = TokenRequest::new("https://auth.example.com/token")?
 ///         .audience("https://api.example.com")
 ///         .scope(scope)?;
-///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script.clone())
+///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script.clone())
 ///         .cache(&cache)
 ///         .build()
 /// };
@@ -48,7 +48,7 @@ impl TokenCache {
     ///         .audience("https://api.example.com")
     ///         .scope(scope)?;
     /// #     let (credentials, transport) = (Credentials::new("my-client", "s3cret"), Script::new());
-    ///     TokenSource::builder(credentials, request, transport).cache(&cache).build()?;
+    ///     TokenSource::builder(credentials, request).transport(transport).cache(&cache).build()?;
     /// }
     /// assert_eq!(cache.len(), 2);
     /// # Ok::<_, client_credentials::Error>(())
@@ -67,7 +67,7 @@ impl TokenCache {
     /// let cache = TokenCache::default();
     /// for client in ["blue", "green"] {
     ///     let credentials = Credentials::new(client, "s3cret");
-    ///     TokenSource::builder(credentials, request.clone(), transport.clone())
+    ///     TokenSource::builder(credentials, request.clone()).transport(transport.clone())
     ///         .cache(&cache)
     ///         .build()?;
     /// }
@@ -98,7 +98,7 @@ impl TokenCache {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let cache = TokenCache::default();
     /// # let build = || {
-    /// #     TokenSource::builder(Credentials::new("id", "secret"), request.clone(), script.clone()).cache(&cache).build()
+    /// #     TokenSource::builder(Credentials::new("id", "secret"), request.clone()).transport(script.clone()).cache(&cache).build()
     /// # };
     /// let source = build()?;
     /// assert_eq!(source.token()?.secret(), "one");
@@ -135,10 +135,4 @@ impl fmt::Debug for TokenCache {
 /// The numbers of a new slot.
 pub(super) fn jitter() -> Jitter {
     Jitter { on_schedule: random(), spread: random() }
-}
-
-/// From 0 to 1, another one each time: for jitter, not for secrets.
-#[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
-pub(crate) fn random() -> f64 {
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }

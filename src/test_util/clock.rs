@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::lock;
-use crate::moment::Moment;
-use crate::source::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Moment, SystemClock};
 
 /// A clock that moves only when it is told to, or when somebody sleeps on it. Clones are the same clock.
 ///
@@ -48,7 +47,7 @@ impl ManualClock {
     /// # let script = Script::new();
     /// # script.token("one", 60); script.token("two", 60);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// assert_eq!(source.token()?.secret(), "one");
     /// script.clock().advance(Duration::from_secs(60));
     /// assert_eq!(source.token()?.secret(), "two");
@@ -68,11 +67,12 @@ impl ManualClock {
     /// let clock = ManualClock::new();
     /// let start = clock.now();
     /// clock.suspend(Duration::from_secs(7200));
-    /// assert_eq!(clock.now().monotonic, start.monotonic);
+    /// assert_eq!(clock.now().monotonic(), start.monotonic());
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(7200));
     /// ```
     pub fn suspend(&self, for_: Duration) {
-        lock(&self.0).wall += for_;
+        let mut now = lock(&self.0);
+        *now = Moment::new(now.monotonic(), now.wall() + for_);
     }
 
     /// Somebody sets the wall clock; the monotonic one goes on as before.
@@ -87,7 +87,8 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::ZERO);
     /// ```
     pub fn set_wall(&self, wall: SystemTime) {
-        lock(&self.0).wall = wall;
+        let mut now = lock(&self.0);
+        *now = Moment::new(now.monotonic(), wall);
     }
 
     /// Time passes on the monotonic clock only.
@@ -99,11 +100,12 @@ impl ManualClock {
     /// let clock = ManualClock::new();
     /// let start = clock.now();
     /// clock.advance_monotonic(Duration::from_secs(5));
-    /// assert_eq!(clock.now().wall, start.wall);
+    /// assert_eq!(clock.now().wall(), start.wall());
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(5));
     /// ```
     pub fn advance_monotonic(&self, by: Duration) {
-        lock(&self.0).monotonic += by;
+        let mut now = lock(&self.0);
+        *now = Moment::new(now.monotonic() + by, now.wall());
     }
 }
 

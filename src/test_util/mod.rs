@@ -20,7 +20,7 @@
 //! let request = TokenRequest::new("https://auth.example.com/token")?
 //!     .audience("https://api.example.com");
 //! let credentials = Credentials::new("my-client", "s3cret");
-//! let source = TokenSource::builder(credentials, request, script.clone())
+//! let source = TokenSource::builder(credentials, request).transport(script.clone())
 //!     .clock(script.clock())
 //!     .build()?;
 //!
@@ -31,7 +31,7 @@
 //! # Ok::<_, client_credentials::Error>(())
 //! ```
 
-// Imports `error`, `moment`, `source`, `transport`.
+// Imports `error`, `clock`, `source`, `transport`.
 
 mod clock;
 mod script;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use super::{ManualClock, lock};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::transport::{Limits, Transport};
+use crate::transport::{Attempt, Transport};
 
-type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
+type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Attempt) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
 
 /// A token endpoint that answers by a script, one line per request, and writes down what it was asked.
 ///
@@ -25,7 +25,7 @@ type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Respon
 /// script.token("2YotnFZFEjr1zCsicMWpAA", 3600);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request, script.clone()).build()?;
+/// let source = TokenSource::builder(credentials, request).transport(script.clone()).build()?;
 /// assert_eq!(source.token()?.secret(), "2YotnFZFEjr1zCsicMWpAA");
 /// assert_eq!(script.requests()[0].uri(), "https://auth.example.com/token");
 /// # Ok::<_, Error>(())
@@ -46,7 +46,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// assert!(source.token().unwrap_err().is_retryable()); // nobody answers
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -64,7 +64,7 @@ impl Script {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// script.token("t", 3600);
-    /// let source = TokenSource::builder(credentials, request, script.clone())
+    /// let source = TokenSource::builder(credentials, request).transport(script.clone())
     ///     .clock(script.clock())
     ///     .build()?;
     /// source.token()?;
@@ -83,7 +83,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// script.token("t", 3600);
     /// assert_eq!(source.token()?.header_value(), "Bearer t");
     /// # Ok::<_, client_credentials::Error>(())
@@ -99,7 +99,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// script.json(400, r#"{"error":"invalid_scope"}"#);
     /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
     /// assert_eq!(denied.code(), Some("invalid_scope"));
@@ -121,7 +121,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// script.fail(TransportError::new(TransportErrorKind::Tls, "certificate expired"));
     /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
     /// assert_eq!(failure.kind(), TransportErrorKind::Tls);
@@ -138,7 +138,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// let clock = script.clock();
     /// script.answer(move |_, _| {
     ///     clock.advance(std::time::Duration::from_secs(10)); // a slow server
@@ -150,7 +150,7 @@ impl Script {
     /// ```
     pub fn answer<F>(&self, answer: F)
     where
-        F: FnMut(&http::Request<Vec<u8>>, &Limits) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
+        F: FnMut(&http::Request<Vec<u8>>, &Attempt) -> Result<http::Response<Vec<u8>>, TransportError> + Send + 'static,
     {
         lock(&self.0.answers).push_back(Box::new(answer));
     }
@@ -161,7 +161,7 @@ impl Script {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// # let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
     /// script.token("t", 3600);
     /// source.token()?;
     /// source.token()?; // from the cache
@@ -184,11 +184,11 @@ impl Transport for Script {
     fn send(
         &self,
         request: http::Request<Vec<u8>>,
-        limits: &Limits,
+        attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError> {
         lock(&self.0.requests).push(request.clone());
         let answer = lock(&self.0.answers).pop_front();
-        answer.map_or_else(|| Err(nobody()), |mut answer| answer(&request, limits))
+        answer.map_or_else(|| Err(nobody()), |mut answer| answer(&request, attempt))
     }
 }
 

@@ -53,7 +53,7 @@ const MOST_CONNECTIONS: usize = 1000;
 /// let program = || {
 ///     let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
 ///     let credentials = Credentials::new("my-client", "s3cret");
-///     let source = TokenSource::builder(credentials, request, UreqTransport::new())
+///     let source = TokenSource::builder(credentials, request).transport(UreqTransport::new())
 ///         .timeout(Duration::from_millis(200))
 ///         .retries(0)
 ///         .build()?;
@@ -137,7 +137,7 @@ impl TokenServer {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new()).retries(0).build()?;
     /// server.next(Behaviour::token("one", 3600));
     /// server.next(Behaviour::token("two", 3600));
     /// assert_eq!(source.token()?.secret(), "one");
@@ -157,7 +157,7 @@ impl TokenServer {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new()).retries(0).build()?;
     /// server.always(Behaviour::token("the-very-same", 3600));
     /// assert_eq!(source.token()?.secret(), source.renew()?.secret());
     /// # }
@@ -176,7 +176,7 @@ impl TokenServer {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new()).retries(0).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new()).retries(0).build()?;
     /// source.token()?;
     /// let sent = &server.requests()[0];
     /// assert_eq!((sent.method().as_str(), sent.uri().path()), ("POST", "/token"));

@@ -21,7 +21,7 @@ use ::ureq::RequestBuilder;
 /// # api.always(Behaviour::json(404, ""));
 /// # let items = format!("http://{}/v1/items", api.address());
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
-/// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+/// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script).build()?;
 /// use std::time::Duration;
 /// use client_credentials::CallSettings as _;
 ///
@@ -41,7 +41,7 @@ pub trait CallSettings: Sized + private::Sealed {
     /// # script.token("t", 3600);
     /// # let items = format!("http://{}/v1/items", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
-    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script).build()?;
     /// use client_credentials::CallSettings as _;
     ///
     /// let agent = source.agent();
@@ -62,7 +62,7 @@ pub trait CallSettings: Sized + private::Sealed {
     /// # api.always(Behaviour::json(503, ""));
     /// # let items = format!("http://{}/v1/items", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
-    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script).build()?;
     /// use client_credentials::CallSettings as _;
     ///
     /// let agent = source.agent();

@@ -5,6 +5,7 @@ mod call_settings;
 mod middleware;
 mod transport;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::ureq::Agent;
@@ -15,12 +16,13 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::request::TokenRequest;
 use crate::source::TokenSource;
+use crate::source::builder::TokenSourceBuilder;
 use crate::ureq::middleware::Authorize;
 
 pub use call_settings::CallSettings;
 pub use transport::UreqTransport;
 
-/// Limits of an agent that this crate makes. Not `timeout_global`: ureq needs a thread for each call
+/// Attempt of an agent that this crate makes. Not `timeout_global`: ureq needs a thread for each call
 /// with that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
@@ -44,7 +46,23 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn new(credentials: Credentials, request: TokenRequest) -> Result<Self, Error> {
-        Self::builder(credentials, request, UreqTransport::new()).build()
+        Self::builder(credentials, request).build()
+    }
+
+    /// Starts a source with a [`UreqTransport`] and settings of your own.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// use std::time::Duration;
+    ///
+    /// let source = TokenSource::builder(credentials, request).timeout(Duration::from_secs(10)).build()?;
+    /// # assert_eq!(source.inspect().fetches, 0);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn builder(credentials: Credentials, request: TokenRequest) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(credentials, request, Some(|| Arc::new(UreqTransport::new())))
     }
 
     /// A ureq agent whose requests carry a valid token.
@@ -74,7 +92,7 @@ impl TokenSource {
     /// # script.token("t", 3600);
     /// # let items = format!("http://{}/v1/items", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
-    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script).build()?;
     /// let agent = source.agent();
     /// agent.get(&items).call()?;
     /// assert_eq!(api.requests()[0].headers()["authorization"], "Bearer t");
@@ -116,7 +134,7 @@ impl TokenSource {
     /// # script.token("t", 3600);
     /// # let items = format!("http://{}/v1/items", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&items)?;
-    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request, script).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script).build()?;
     /// use ureq::http::Request;
     /// use ureq::{Agent, SendBody};
     ///
@@ -216,7 +234,7 @@ impl Error {
     /// # let script = Script::new();
     /// # script.json(401, r#"{"error":"invalid_client"}"#);
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let agent = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?.agent();
+    /// # let agent = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?.agent();
     /// use client_credentials::Error;
     ///
     /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {

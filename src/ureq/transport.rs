@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::audience;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::transport::{Limits, Transport};
+use crate::transport::{Attempt, Transport};
 use crate::ureq::body::read_beyond;
 use crate::ureq::with_tls;
 
 /// Sends token requests with a `ureq::Agent`.
 ///
-/// Whatever the agent's settings are, these rules hold: no redirect is followed, the [`Limits`] are kept, every status is
+/// Whatever the agent's settings are, these rules hold: no redirect is followed, the [`Attempt`] are kept, every status is
 /// an answer, and no middleware of this crate adds a token.
 ///
 /// # Examples
@@ -27,7 +27,7 @@ use crate::ureq::with_tls;
 /// let server = TokenServer::start()?;
 /// let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request, UreqTransport::new()).build()?;
+/// let source = TokenSource::builder(credentials, request).transport(UreqTransport::new()).build()?;
 /// assert_eq!(source.token()?.secret(), "token-1");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -46,12 +46,12 @@ impl UreqTransport {
     ///
     /// ```
     /// # use client_credentials::test_util::TokenServer;
-    /// use client_credentials::{Limits, Transport, UreqTransport};
+    /// use client_credentials::{Attempt, Transport, UreqTransport};
     ///
     /// # let server = TokenServer::start()?;
     /// # let request = http::Request::post(server.url()).body(b"grant_type=client_credentials".to_vec())?;
     /// let transport = UreqTransport::new();
-    /// let answer = transport.send(request, &Limits::default())?;
+    /// let answer = transport.send(request, &Attempt::default())?;
     /// assert_eq!(answer.status(), 200);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
@@ -79,7 +79,7 @@ impl UreqTransport {
     ///
     /// let config = ureq::Agent::config_builder().user_agent("my-program/1.0").build();
     /// let transport = UreqTransport::with_agent(config.into());
-    /// let source = TokenSource::builder(credentials, request, transport).build()?;
+    /// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
     /// source.token()?;
     /// assert_eq!(server.requests()[0].headers()["user-agent"], "my-program/1.0");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -110,7 +110,7 @@ impl Transport for UreqTransport {
     fn send(
         &self,
         request: http::Request<Vec<u8>>,
-        limits: &Limits,
+        attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError> {
         let (parts, body) = request.into_parts();
         let body = Zeroizing::new(body);
@@ -124,16 +124,16 @@ impl Transport for UreqTransport {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_global(shorter(own.global, limits.timeout))
-            .timeout_connect(shorter(own.connect, limits.connect_timeout))
+            .timeout_global(shorter(own.global, attempt.timeout))
+            .timeout_connect(shorter(own.connect, attempt.connect_timeout))
             .build();
         let (parts, mut body) = self.agent.run(request).map_err(transport_error)?.into_parts();
         // ureq's own limit may count compressed bytes, and another crate may have switched gzip on for us.
         let mut read = Vec::new();
-        read_beyond(limits.max_body, &mut body.as_reader(), &mut read)
+        read_beyond(attempt.max_body, &mut body.as_reader(), &mut read)
             .map_err(|error| transport_error(error.into()))?;
-        if read.len() > limits.max_body {
-            let cause = format!("more than {} bytes", limits.max_body);
+        if read.len() > attempt.max_body {
+            let cause = format!("more than {} bytes", attempt.max_body);
             return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
         }
         Ok(http::Response::from_parts(parts, read))

@@ -165,7 +165,7 @@ fn every_odd_body_is_read_or_refused() {
 #[test]
 fn retry_after_in_every_form_is_reported_and_never_waited_for_beyond_the_deadline() {
     let date = |at: SystemTime| httpdate::fmt_http_date(at);
-    let now = SystemClock.now().wall;
+    let now = SystemClock.now().wall();
     let hours = |count: u32| Some(HOUR * count);
     let rows: Vec<(u16, String, Option<Duration>)> = vec![
         (429, "0".into(), Some(Duration::ZERO)),

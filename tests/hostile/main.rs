@@ -156,7 +156,7 @@ fn source(server: &TokenServer, retries: u32) -> TokenSource {
 
 fn builder(server: &TokenServer) -> TokenSourceBuilder {
     let request = TokenRequest::new(&server.url()).unwrap().audience(API);
-    TokenSource::builder(Credentials::new(CLIENT, SECRET), request, UreqTransport::new()).timeout(PATIENCE)
+    TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(UreqTransport::new()).timeout(PATIENCE)
 }
 
 /// The token, and how long it took. A call that hangs fails the test, whose servers then end the call.

@@ -61,7 +61,7 @@ fn child() {
     #[expect(clippy::disallowed_methods, reason = "how a parent talks to its child")]
     let Ok(url) = env::var(VARIABLE) else { return };
     let request = TokenRequest::new(&url).unwrap().audience(API);
-    let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request, UreqTransport::new());
+    let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(UreqTransport::new());
     let source = builder.retries(0).build().unwrap();
     let idle = kib("VmRSS:");
     let how = match source.token() {

@@ -75,7 +75,8 @@ fn a_secret_with_quotes_and_backslashes_does_not_show_in_an_excerpt() {
     for body in [secret.to_owned(), serde_json::Value::from(secret).to_string()] {
         server.next(answer(500, "text/html", &body));
         let request = TokenRequest::new(&server.url()).unwrap().audience(API);
-        let source = TokenSource::builder(Credentials::new(CLIENT, secret), request, UreqTransport::new()).retries(0);
+        let source =
+            TokenSource::builder(Credentials::new(CLIENT, secret), request).transport(UreqTransport::new()).retries(0);
         let error = source.build().unwrap().token().unwrap_err().to_string();
         assert!(!(error.contains("pass") && error.contains("marks")), "{error}");
     }

@@ -114,7 +114,7 @@ fn a_handshake_that_never_ends_is_a_timeout() {
         // The server waits for the end of what it takes for the head of a request.
         let server = TokenServer::start().unwrap();
         let request = TokenRequest::new(&server.url().replace("http://", "https://")).unwrap().audience(API);
-        let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request, UreqTransport::new());
+        let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(UreqTransport::new());
         let (result, took) = ask(&builder.timeout(TIMEOUT).build().unwrap());
         expect("handshake", &result, &End::Transport(TransportErrorKind::Timeout));
         assert!(server.requests().is_empty());
@@ -162,7 +162,7 @@ fn d12_an_api_that_refuses_the_same_token_every_time_costs_one_renewal() {
     let items = format!("http://{}/items", api.address());
     let clock = ManualClock::new();
     let request = TokenRequest::new(&server.url()).unwrap().audience(&items);
-    let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request, UreqTransport::new());
+    let builder = TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(UreqTransport::new());
     let agent = builder.clock(clock).build().unwrap().agent();
     for calls in 1..=50 {
         assert!(matches!(agent.get(&items).call(), Err(ureq::Error::StatusCode(401))));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use client_credentials::test_util::{Behaviour, ManualClock, Script, Step, TokenServer};
 use client_credentials::{
-    BasicEncoding, BodyFormat, CacheKey, Challenge, Credentials, Error, Secret, TokenCache, TokenRequest, TokenSource,
-    TransportError, TransportErrorKind, UreqTransport,
+    Attempt, BasicEncoding, BodyFormat, CacheKey, Challenge, Credentials, Error, Secret, TokenCache, TokenRequest,
+    TokenSource, TransportError, TransportErrorKind, UreqTransport,
 };
 use http::header::AUTHORIZATION;
 
@@ -41,7 +41,8 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
         print(&CacheKey::new(&request, &credentials).unwrap());
         let printed = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&printed);
-        let builder = TokenSource::builder(credentials, request, UreqTransport::new())
+        let builder = TokenSource::builder(credentials, request)
+            .transport(UreqTransport::new())
             .clock(clock.clone())
             .cache(&cache)
             .retries(1)
@@ -148,7 +149,7 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
     print(&TransportError::new(TransportErrorKind::Other, "why"));
     print(&Challenge::parse(http::HeaderMap::new().get_all("www-authenticate")));
     for credentials in [basic.clone(), basic.in_body()] {
-        print(&question().encode(&credentials).unwrap().headers());
+        print(&question().encode(&credentials, &Attempt::default()).unwrap().headers());
     }
     for bad in [format!("{SECRET}\n"), format!("\u{7f}{SECRET}")] {
         let wrong = TokenSource::new(Credentials::new(CLIENT, bad), question());
@@ -158,7 +159,7 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
     say(&twice.expect_err("given twice"));
     say(&question().header("x-api-key", &format!("{API_KEY}\n")).expect_err("a line break"));
     let colon = Credentials::new(format!("{CLIENT}:"), SECRET).basic_encoding(BasicEncoding::Raw);
-    say(&question().encode(&colon).expect_err("a colon"));
+    say(&question().encode(&colon, &Attempt::default()).expect_err("a colon"));
 
     // Much of it is the same over and over.
     let printed = lock(&printed).join("\n");

@@ -67,7 +67,7 @@ fn d15_redirects_at_the_token_endpoint_take_no_secret_along() {
                 // An agent that would follow, and that takes its authorization along.
                 let config = Config::builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
                 let transport = UreqTransport::with_agent(world.agent("", config));
-                let source = TokenSource::builder(credentials, request, transport).build().unwrap();
+                let source = TokenSource::builder(credentials, request).transport(transport).build().unwrap();
                 let Err(Error::Denied(denied)) = source.token() else { panic!("{status} to {location}") };
                 assert_eq!(denied.status(), status);
                 let seen = (world.auth.requests().len(), world.others.connections(), world.api.connections());

@@ -44,7 +44,7 @@ impl World {
     pub fn source(&self, api: &str) -> TokenSource {
         let request = TokenRequest::new("https://auth.example.com/token").unwrap().allow_origin(api).unwrap();
         let transport = UreqTransport::with_agent(self.agent("", Config::default()));
-        TokenSource::builder(Credentials::new(CLIENT, SECRET), request, transport).build().unwrap()
+        TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(transport).build().unwrap()
     }
 
     /// Nothing that came to any other host, or without TLS, holds a token or a secret, in whatever form.

@@ -376,7 +376,7 @@ pub fn source(script: &Script, api: &Server) -> TokenSource {
 
 pub fn builder(script: &Script, api: &Server) -> TokenSourceBuilder {
     let request = TokenRequest::new("https://auth.example.com/token").expect("a request").audience(api.url("/"));
-    TokenSource::builder(Credentials::new("id", SECRET), request, script.clone()).clock(script.clock())
+    TokenSource::builder(Credentials::new("id", SECRET), request).transport(script.clone()).clock(script.clock())
 }
 
 /// An agent with a token source and this status mode.

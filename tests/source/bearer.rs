@@ -37,7 +37,8 @@ fn br_10_nothing_that_can_be_printed_shows_a_secret() {
         .and_then(|request| request.parameter("assertion", "eyJ.eyJ.sig"))
         .expect("a request");
     let mut shown = format!("{request:?}");
-    let builder = TokenSource::builder(Credentials::new("id", "s3cret"), request, script.clone()).clock(script.clock());
+    let builder =
+        TokenSource::builder(Credentials::new("id", "s3cret"), request).transport(script.clone()).clock(script.clock());
     shown += &format!("{builder:?}");
     let source = builder.build().expect("a source");
     let mut request = get();
@@ -63,7 +64,8 @@ fn a_server_that_repeats_the_secret_does_not_make_it_show() {
             script.json(status, &body.to_string());
             script.json(status, "client_secret=s%2Fc%2Br%3Det s/c+r=et");
             let request = question().parameter("assertion", "a-long-assertion-value").expect("a parameter");
-            let source = TokenSource::builder(credentials.clone(), request, script.clone())
+            let source = TokenSource::builder(credentials.clone(), request)
+                .transport(script.clone())
                 .clock(script.clock())
                 .retries(0)
                 .build()
@@ -86,7 +88,8 @@ fn a_secret_that_a_server_repeats_inside_json_does_not_show_either() {
     let script = Script::new();
     let body = serde_json::json!({ "message": "no client with secret quote\"back\\slash here" });
     script.json(500, &body.to_string());
-    let source = TokenSource::builder(Credentials::new("id", "quote\"back\\slash"), question(), script.clone())
+    let source = TokenSource::builder(Credentials::new("id", "quote\"back\\slash"), question())
+        .transport(script.clone())
         .clock(script.clock())
         .retries(0)
         .build()
@@ -99,7 +102,8 @@ fn a_secret_that_a_server_repeats_inside_json_does_not_show_either() {
 fn an_excerpt_is_no_shorter_for_a_long_secret() {
     let script = Script::new();
     script.json(500, &"x".repeat(1000));
-    let source = TokenSource::builder(Credentials::new("id", "s".repeat(100)), question(), script.clone())
+    let source = TokenSource::builder(Credentials::new("id", "s".repeat(100)), question())
+        .transport(script.clone())
         .clock(script.clock())
         .retries(0)
         .build()
@@ -113,7 +117,7 @@ fn told(credentials: Credentials, request: TokenRequest, said: &str) -> String {
     let script = Script::new();
     let body = serde_json::json!({ "error": "invalid_request", "error_description": format!("bad {said} here") });
     script.json(400, &body.to_string());
-    let source = TokenSource::builder(credentials, request, script.clone()).clock(script.clock());
+    let source = TokenSource::builder(credentials, request).transport(script.clone()).clock(script.clock());
     source.build().expect("a source").token().expect_err("an error").to_string()
 }
 

@@ -13,7 +13,7 @@ fn after(change: impl FnOnce(&client_credentials::test_util::ManualClock)) -> St
 }
 
 fn wall(clock: &client_credentials::test_util::ManualClock) -> SystemTime {
-    client_credentials::Clock::now(clock).wall
+    client_credentials::Clock::now(clock).wall()
 }
 
 #[test]

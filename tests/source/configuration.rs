@@ -3,7 +3,10 @@ use super::*;
 #[test]
 fn d16_no_origin_at_all_is_an_error_that_names_the_way_out() {
     let request = TokenRequest::new("https://auth.example.com/token").expect("a request").audience("my-api");
-    let error = TokenSource::builder(Credentials::new("id", "s"), request, Script::new()).build().expect_err("refused");
+    let error = TokenSource::builder(Credentials::new("id", "s"), request)
+        .transport(Script::new())
+        .build()
+        .expect_err("refused");
     assert!(error.to_string().contains("allow_origin"), "{error}");
 }
 
@@ -13,7 +16,8 @@ fn d16_each_resource_that_is_a_url_names_an_origin_as_an_audience_does() {
         .and_then(|request| request.resource("https://cal.example.com/v1")?.resource("https://mail.example.com/"))
         .and_then(|request| request.resource("http://plain.example.com/")?.resource("urn:example:contacts"))
         .expect("a request");
-    let source = TokenSource::builder(Credentials::new("id", "s"), request, Script::new()).build().expect("a source");
+    let source =
+        TokenSource::builder(Credentials::new("id", "s"), request).transport(Script::new()).build().expect("a source");
     let allows = |url| source.allows(&http::Uri::from_static(url));
     assert!(allows("https://cal.example.com/v2") && allows("https://mail.example.com/x"));
     assert!(!allows("https://api.example.com/") && !allows("http://plain.example.com/"));
@@ -22,7 +26,7 @@ fn d16_each_resource_that_is_a_url_names_an_origin_as_an_audience_does() {
 #[test]
 fn one_method_of_client_authentication_in_one_request() {
     let with_header = question().header("authorization", "JWT eyJ.eyJ.sig").expect("a header");
-    let build = |credentials, request| TokenSource::builder(credentials, request, Script::new()).build();
+    let build = |credentials, request| TokenSource::builder(credentials, request).transport(Script::new()).build();
     assert!(build(Credentials::new("id", "s"), with_header.clone()).is_err());
     assert!(build(Credentials::new("id", "s").in_body(), with_header.clone()).is_err());
     assert!(build(Credentials::none(), with_header).is_ok());
@@ -78,7 +82,7 @@ fn ri_01_to_ri_06_a_resource_is_an_absolute_uri_without_a_fragment() {
         assert!(question().resource(bad).is_err(), "{bad}");
     }
     let two = question().resource("urn:a").and_then(|request| request.resource("urn:b")).expect("two");
-    let http = two.encode(&Credentials::new("id", "s")).expect("an HTTP request");
+    let http = two.encode(&Credentials::new("id", "s"), &Attempt::default()).expect("an HTTP request");
     assert!(String::from_utf8_lossy(http.body()).ends_with("resource=urn%3Aa&resource=urn%3Ab"));
 }
 
@@ -102,7 +106,10 @@ fn a_token_endpoint_is_https_and_its_query_is_kept_byte_for_byte() {
         assert!(TokenRequest::new(good).is_ok(), "{good}");
     }
     let odd = "https://auth.example.com/t?a=%2f&&b=+%20&c";
-    let http = TokenRequest::new(odd).expect("a request").encode(&Credentials::new("i", "s")).expect("an HTTP request");
+    let http = TokenRequest::new(odd)
+        .expect("a request")
+        .encode(&Credentials::new("i", "s"), &Attempt::default())
+        .expect("an HTTP request");
     assert_eq!(http.uri().to_string(), odd);
 }
 

@@ -83,7 +83,7 @@ fn ex_05_d25_a_wall_clock_set_back_changes_nothing() {
     script.token("T2", 3600);
     let source = source(&script);
     source.token().expect("a token");
-    let now = client_credentials::Clock::now(&script.clock()).wall;
+    let now = client_credentials::Clock::now(&script.clock()).wall();
     script.clock().set_wall(now - seconds(3600));
     assert_eq!(source.token().expect("a token").secret(), "T1");
     script.clock().set_wall(SystemTime::UNIX_EPOCH - seconds(3600));

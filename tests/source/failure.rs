@@ -124,8 +124,8 @@ fn all_retries_fit_into_the_timeout() {
     let clock = script.clock();
     for _ in 0..10 {
         let clock = clock.clone();
-        script.answer(move |_, limits| {
-            clock.advance(limits.timeout.min(seconds(9)));
+        script.answer(move |_, attempt| {
+            clock.advance(attempt.timeout.min(seconds(9)));
             Err(TransportError::new(TransportErrorKind::Timeout, "slow"))
         });
     }
@@ -182,10 +182,13 @@ fn a_secret_that_cannot_be_read_is_named_and_asked_for_again_soon() {
     let credentials = Credentials::with_secret_from("id", move || {
         if vault.load(Ordering::SeqCst) == 1 { Err("vault is sealed".into()) } else { Ok(Secret::from("s")) }
     });
-    let source =
-        TokenSource::builder(credentials, question(), script.clone()).clock(script.clock()).build().expect("a source");
+    let source = TokenSource::builder(credentials, question())
+        .transport(script.clone())
+        .clock(script.clock())
+        .build()
+        .expect("a source");
     let error = source.token().expect_err("an error");
-    assert!(matches!(error, Error::Configuration(_)));
+    assert!(matches!(error, Error::Credentials(_)));
     assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string() == "vault is sealed"));
     sealed.store(0, Ordering::SeqCst);
     script.clock().advance(seconds(1));
@@ -195,7 +198,7 @@ fn a_secret_that_cannot_be_read_is_named_and_asked_for_again_soon() {
 #[test]
 fn an_answer_larger_than_the_limit_is_refused_whatever_the_transport_let_through() {
     let script = Script::new();
-    script.answer(|_, limits| Ok(Response::new(vec![b' '; limits.max_body + 1])));
+    script.answer(|_, attempt| Ok(Response::new(vec![b' '; attempt.max_body + 1])));
     let error = source(&script).token().expect_err("an error");
     assert!(matches!(&error, Error::Transport(failure) if failure.kind() == TransportErrorKind::BodyTooLarge));
 }
@@ -222,7 +225,8 @@ fn every_error_of_a_token_request_names_host_and_port_of_the_endpoint() {
     let endpoint = |script: &Script| {
         let request = TokenRequest::new("https://auth.example.com:8443/token").expect("a request");
         let request = request.audience("https://api.example.com");
-        let source = TokenSource::builder(Credentials::new("id", "s"), request, script.clone()).clock(script.clock());
+        let source =
+            TokenSource::builder(Credentials::new("id", "s"), request).transport(script.clone()).clock(script.clock());
         match source.retries(0).build().expect("a source").token().expect_err("an error") {
             Error::Denied(error) => (error.endpoint().to_owned(), Some(error.status())),
             Error::Protocol(error) => (error.endpoint().to_owned(), Some(error.status())),

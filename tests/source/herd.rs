@@ -70,8 +70,11 @@ fn a_panicking_secret_closure_hurts_only_its_own_caller() {
         0 => panic!("the user's closure"),
         _ => Ok(Secret::from("s")),
     });
-    let source =
-        TokenSource::builder(credentials, question(), script.clone()).clock(script.clock()).build().expect("a source");
+    let source = TokenSource::builder(credentials, question())
+        .transport(script.clone())
+        .clock(script.clock())
+        .build()
+        .expect("a source");
     let threads: Vec<_> = (0..16)
         .map(|_| {
             let source = source.clone();

@@ -7,7 +7,8 @@ fn requests(one: (Credentials, TokenRequest), two: (Credentials, TokenRequest)) 
     script.token("2", 60);
     let cache = TokenCache::default();
     for (credentials, request) in [one, two] {
-        let source = TokenSource::builder(credentials, request, script.clone()).clock(script.clock()).cache(&cache);
+        let source =
+            TokenSource::builder(credentials, request).transport(script.clone()).clock(script.clock()).cache(&cache);
         source.build().expect("a source").token().expect("a token");
     }
     script.requests().len()
@@ -98,7 +99,8 @@ fn the_cache_is_bounded_and_the_least_recently_asked_question_goes_first() {
     }
     let cache = TokenCache::new(2);
     let ask = |scope| {
-        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"), script.clone())
+        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"))
+            .transport(script.clone())
             .clock(script.clock())
             .cache(&cache)
             .build()
@@ -199,7 +201,7 @@ fn keys_are_equal_if_and_only_if_questions_are() {
 #[test]
 fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads_never_do() {
     // Whoever asks gets a token that spells the question out, so that a wrong one shows.
-    let transport = |request: Request<Vec<u8>>, _: &client_credentials::Limits| {
+    let transport = |request: Request<Vec<u8>>, _: &client_credentials::Attempt| {
         let header = |name| request.headers().get(name).map_or("-", |value| value.to_str().expect("ASCII"));
         let asked = format!(
             "{}|{}|{}|{}",
@@ -217,7 +219,11 @@ fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads
         if let Some(tenant) = tenant {
             request = request.parameter("tenant", tenant).expect("a parameter");
         }
-        TokenSource::builder(Credentials::new(id, secret), request, transport).cache(&cache).build().expect("a source")
+        TokenSource::builder(Credentials::new(id, secret), request)
+            .transport(transport)
+            .cache(&cache)
+            .build()
+            .expect("a source")
     };
     let questions: Vec<TokenSource> = [
         build("one", "s", "read", None, "x"),

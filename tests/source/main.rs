@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    AccessToken, Call, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
+    AccessToken, Attempt, Call, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
     TokenSourceBuilder, TransportError, TransportErrorKind, Verdict,
 };
 use http::{Request, Response};
@@ -38,7 +38,7 @@ fn question() -> TokenRequest {
 }
 
 fn builder(script: &Script) -> TokenSourceBuilder {
-    TokenSource::builder(Credentials::new("id", "s3cret"), question(), script.clone()).clock(script.clock())
+    TokenSource::builder(Credentials::new("id", "s3cret"), question()).transport(script.clone()).clock(script.clock())
 }
 
 fn source(script: &Script) -> TokenSource {
@@ -148,12 +148,12 @@ fn listen(builder: TokenSourceBuilder) -> (TokenSource, Log) {
     let source = builder
         .on_event(move |event| {
             let word = match event.kind {
-                EventKind::Requested { reason, retry } => format!("requested {reason:?} {retry}"),
+                EventKind::Requested { reason, retry, .. } => format!("requested {reason:?} {retry}"),
                 EventKind::Answered { status, error, .. } => format!("answered {status:?} {}", error.is_none()),
                 EventKind::Waited { .. } => "waited".into(),
                 EventKind::RenewalFailed { .. } => "renewal failed".into(),
                 EventKind::RememberedFailure { .. } => "throttled".into(),
-                EventKind::Refused { verdict } => format!("refused {verdict:?}"),
+                EventKind::Refused { verdict, .. } => format!("refused {verdict:?}"),
                 other => format!("{other:?}"),
             };
             log.lock().expect("a log").push(word);

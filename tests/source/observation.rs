@@ -33,7 +33,7 @@ fn verdicts_and_context_are_told() {
     let source = builder(&script)
         .on_event(move |event| {
             assert_eq!((event.endpoint, event.client_id), ("auth.example.com", Some("id")));
-            if let EventKind::Refused { verdict } = event.kind {
+            if let EventKind::Refused { verdict, .. } = event.kind {
                 log.lock().expect("a log").push(verdict);
             }
         })

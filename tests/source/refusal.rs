@@ -158,7 +158,8 @@ fn st_19_a_401_on_one_question_leaves_the_other() {
     script.token("A2", 3600);
     let cache = TokenCache::default();
     let with_scope = |scope| {
-        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"), script.clone())
+        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"))
+            .transport(script.clone())
             .clock(script.clock())
             .cache(&cache)
             .build()

@@ -14,10 +14,10 @@ fn renewals_of(processes: usize, renewals: usize) -> Vec<Vec<f64>> {
         .map(|_| {
             let clock = ManualClock::new();
             let (start, body) = (clock.now(), format!(r#"{{"access_token":"T","expires_in":{LIFETIME}}}"#));
-            let endpoint = move |_: Request<Vec<u8>>, _: &client_credentials::Limits| {
+            let endpoint = move |_: Request<Vec<u8>>, _: &client_credentials::Attempt| {
                 Ok::<_, TransportError>(Response::new(body.clone().into_bytes()))
             };
-            let builder = TokenSource::builder(Credentials::new("id", "s3cret"), question(), endpoint);
+            let builder = TokenSource::builder(Credentials::new("id", "s3cret"), question()).transport(endpoint);
             let source = builder.clock(clock.clone()).build().expect("a source");
             (0..renewals)
                 .map(|_| {

@@ -5,8 +5,10 @@ fn a_waiter_with_little_time_is_back_by_then_and_the_leader_goes_on() {
     let script = Script::new();
     let (is_asked, go) = stalled(&script, "T1");
     // The system's clock: the waiter's budget is real time.
-    let source =
-        TokenSource::builder(Credentials::new("id", "s"), question(), script.clone()).build().expect("a source");
+    let source = TokenSource::builder(Credentials::new("id", "s"), question())
+        .transport(script.clone())
+        .build()
+        .expect("a source");
     let leader = {
         let source = source.clone();
         thread::spawn(move || source.token().expect("a token").secret().to_owned())
@@ -23,9 +25,9 @@ fn a_waiter_with_little_time_is_back_by_then_and_the_leader_goes_on() {
 fn a_leader_with_little_time_fails_alone() {
     let script = Script::new();
     let clock = script.clock();
-    script.answer(move |_, limits| {
-        assert_eq!(limits.timeout, Duration::from_millis(50));
-        clock.advance(limits.timeout);
+    script.answer(move |_, attempt| {
+        assert_eq!(attempt.timeout, Duration::from_millis(50));
+        clock.advance(attempt.timeout);
         Err(TransportError::new(TransportErrorKind::Timeout, "slow"))
     });
     script.token("T1", 60);
@@ -39,7 +41,8 @@ fn one_stalled_question_does_not_delay_another() {
     let script = Script::new();
     let cache = TokenCache::default();
     let with_scope = |scope| {
-        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"), script.clone())
+        TokenSource::builder(Credentials::new("id", "s"), question().scope(scope).expect("a scope"))
+            .transport(script.clone())
             .clock(script.clock())
             .cache(&cache)
             .build()

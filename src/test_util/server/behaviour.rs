@@ -54,7 +54,7 @@ pub struct Behaviour(pub(super) Vec<Step>);
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
 /// # let server = TokenServer::start()?;
 /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
 /// #     .retries(0)
 /// #     .timeout(Duration::from_secs(20))
 /// #     .build()?;
@@ -99,7 +99,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -123,7 +123,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -151,7 +151,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -175,7 +175,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -205,7 +205,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -235,7 +235,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -259,7 +259,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -286,7 +286,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -310,7 +310,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -334,7 +334,7 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;

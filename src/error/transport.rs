@@ -17,20 +17,20 @@ use super::{Cause, Error};
 /// # let script = Script::new();
 /// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Connect, "connection refused")); }
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
 /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
 /// assert!(failure.to_string().contains("could not connect; check the host, the network"));
 /// # Ok::<_, Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct TransportFailure {
+pub struct NoAnswer {
     pub(crate) endpoint: String,
     pub(crate) kind: TransportErrorKind,
     pub(crate) detail: &'static str,
     pub(crate) cause: Option<Cause>,
 }
 
-impl TransportFailure {
+impl NoAnswer {
     /// What happened, as far as the transport could tell.
     ///
     /// ```
@@ -38,7 +38,7 @@ impl TransportFailure {
     /// # let script = Script::new();
     /// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Tls, "certificate expired")); }
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
     /// if failure.kind() == TransportErrorKind::Tls {
     ///     println!("is the CA of {} known here? is the clock right?", failure.endpoint());
@@ -58,7 +58,7 @@ impl TransportFailure {
     /// # let script = Script::new();
     /// # for _ in 0..3 { script.fail(TransportError::new(TransportErrorKind::Connect, "connection refused")); }
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script.clone()).clock(script.clock()).build()?;
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
     /// let Err(Error::Transport(failure)) = source.token() else { panic!() };
     /// assert_eq!(failure.endpoint(), "auth.example.com");
     /// # Ok::<_, client_credentials::Error>(())
@@ -69,9 +69,15 @@ impl TransportFailure {
     }
 }
 
-impl fmt::Display for TransportFailure {
+impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "token request to {}: {}", self.endpoint, self.detail)
+    }
+}
+
+impl StdError for NoAnswer {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as _)
     }
 }
 
@@ -107,7 +113,7 @@ pub enum TransportErrorKind {
     Timeout,
     /// The server's certificate was not accepted, or TLS failed. Not retried.
     Tls,
-    /// The answer was larger than [`Limits::max_body`](crate::Limits::max_body). Not retried.
+    /// The answer was larger than [`Attempt::max_body`](crate::Attempt::max_body). Not retried.
     BodyTooLarge,
     /// Anything else, such as a connection closed in the middle of an answer. Not retried.
     Other,
@@ -136,15 +142,15 @@ impl TransportErrorKind {
 /// # Examples
 ///
 /// ```
-/// use client_credentials::{Limits, TransportError, TransportErrorKind};
+/// use client_credentials::{Attempt, TransportError, TransportErrorKind};
 ///
-/// let offline = |_: http::Request<Vec<u8>>, _: &Limits| {
+/// let offline = |_: http::Request<Vec<u8>>, _: &Attempt| {
 ///     let error = TransportError::new(TransportErrorKind::Connect, "no network");
 ///     Err::<http::Response<Vec<u8>>, _>(error)
 /// };
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource};
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// let source = TokenSource::builder(Credentials::new("id", "secret"), request, offline)
+/// let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(offline)
 ///     .retries(0)
 ///     .build()?;
 /// assert!(source.token().unwrap_err().is_retryable());
@@ -181,7 +187,7 @@ impl TransportError {
     }
 
     pub(crate) fn into_error(self, endpoint: &str) -> Error {
-        Error::Transport(Arc::new(TransportFailure {
+        Error::Transport(Arc::new(NoAnswer {
             endpoint: endpoint.to_owned(),
             kind: self.kind,
             detail: self.kind.detail(),

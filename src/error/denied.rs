@@ -1,9 +1,10 @@
-//! Answers that hold no token.
+//! The authorization server said no.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
+use crate::redact::Excerpt;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
 ///
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 /// # let script = Script::new();
 /// # script.json(401, r#"{"error":"invalid_client","error_description":"Client Authentication failed"}"#);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
 /// let Err(Error::Denied(denied)) = source.token() else { panic!() };
 /// assert_eq!(denied.code(), Some("invalid_client"));
 /// assert!(denied.to_string().contains("check the client id and secret"));
@@ -196,173 +197,4 @@ impl fmt::Display for Denied {
     }
 }
 
-/// The answer to a token request was not a token response (RFC 6749 section 5.1), or its token cannot be used.
-///
-/// # Examples
-///
-/// ```
-/// # use client_credentials::{Credentials, Error, ProtocolErrorKind, TokenRequest, TokenSource, test_util::Script};
-/// # let script = Script::new();
-/// # script.json(200, "<html>login</html>");
-/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request, script).build()?;
-/// let Err(Error::Protocol(error)) = source.token() else { panic!() };
-/// assert_eq!(*error.kind(), ProtocolErrorKind::MalformedResponse);
-/// assert!(error.to_string().contains("is this URL the token endpoint"));
-/// # Ok::<_, Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct ProtocolError {
-    pub(crate) endpoint: String,
-    pub(crate) status: u16,
-    pub(crate) kind: ProtocolErrorKind,
-}
-
-impl ProtocolError {
-    /// What was wrong with the answer.
-    ///
-    /// ```
-    /// # use client_credentials::{Clock, Error, ProtocolErrorKind, SystemClock, TokenRequest};
-    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
-    /// let answer = http::Response::new(r#"{"token":"2YotnFZFEjr1zCsicMWpAA"}"#);
-    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
-    /// assert_eq!(*error.kind(), ProtocolErrorKind::MissingAccessToken);
-    /// # Ok::<_, client_credentials::Error>(())
-    /// ```
-    #[must_use]
-    pub fn kind(&self) -> &ProtocolErrorKind {
-        &self.kind
-    }
-
-    /// The HTTP status of the answer: a 2xx.
-    ///
-    /// ```
-    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
-    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
-    /// let answer = http::Response::builder().status(201).body("<html>Welcome</html>")?;
-    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
-    /// assert_eq!(error.status(), 201);
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// Host (and port, if it was given) of the token endpoint.
-    ///
-    /// ```
-    /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
-    /// # let (request, sent_at) = (TokenRequest::new("https://auth.example.com/token")?, SystemClock.now());
-    /// let answer = http::Response::new("<html>Please log in</html>");
-    /// let Err(Error::Protocol(error)) = request.decode(&answer, sent_at) else { panic!() };
-    /// assert_eq!(error.endpoint(), "auth.example.com");
-    /// # Ok::<_, client_credentials::Error>(())
-    /// ```
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "token request to {}: status {}, but {}", self.endpoint, self.status, self.kind)
-    }
-}
-
-/// What was wrong with an answer that should have been a token response.
-///
-/// # Examples
-///
-/// ```
-/// use client_credentials::ProtocolErrorKind::{self, *};
-/// use client_credentials::{Clock, Error, SystemClock, TokenRequest};
-///
-/// let request = TokenRequest::new("https://auth.example.com/token")?;
-/// let kind = |body: &'static str| {
-///     match request.decode(&http::Response::new(body), SystemClock.now()) {
-///         Err(Error::Protocol(error)) => error.kind().clone(),
-///         other => panic!("{other:?}"),
-///     }
-/// };
-/// assert_eq!(kind("<html>Please log in</html>"), MalformedResponse);
-/// assert_eq!(kind(r#"{"expires_in":3600}"#), MissingAccessToken);
-/// assert_eq!(kind(r#"{"access_token":"a b"}"#), InvalidAccessToken);
-/// let mac = UnsupportedTokenType("mac".into());
-/// assert_eq!(kind(r#"{"access_token":"t","token_type":"mac"}"#), mac);
-/// assert_eq!(kind(r#"{"access_token":"t","expires_in":"soon"}"#), InvalidExpiresIn);
-/// let twice = DuplicateMember("access_token");
-/// assert_eq!(kind(r#"{"access_token":"t","access_token":"u"}"#), twice);
-/// # Ok::<_, Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProtocolErrorKind {
-    /// Neither a JSON object nor, where the content type says so, a form.
-    MalformedResponse,
-    /// No `access_token`, or it is null.
-    MissingAccessToken,
-    /// `access_token` is not a string of visible ASCII characters.
-    InvalidAccessToken,
-    /// `token_type` is present and neither `Bearer` nor a named alias (RFC 6749 section 7.1).
-    UnsupportedTokenType(String),
-    /// `expires_in` is neither a number nor a string that holds one.
-    InvalidExpiresIn,
-    /// A member that decides about the token stands there twice (RFC 6749 section 5.1).
-    DuplicateMember(&'static str),
-}
-
-impl fmt::Display for ProtocolErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MalformedResponse => {
-                f.write_str("the answer is not a token response; is this URL the token endpoint, and not a login page?")
-            }
-            Self::MissingAccessToken => f.write_str("the answer holds no access_token"),
-            Self::InvalidAccessToken => f.write_str("access_token is not a string of visible ASCII characters"),
-            Self::UnsupportedTokenType(name) => write!(
-                f,
-                "token_type \"{0}\" is not Bearer; if it means Bearer there, use TokenRequest::token_type_alias",
-                Excerpt(name.as_bytes())
-            ),
-            Self::InvalidExpiresIn => f.write_str("expires_in is not a number of seconds"),
-            Self::DuplicateMember(name) => write!(f, "{name} stands there twice"),
-        }
-    }
-}
-
-/// Text from a server as it may be printed: at most 256 bytes, everything but printable ASCII escaped.
-pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
-
-impl Excerpt<'_> {
-    pub(crate) const LONGEST: usize = 256;
-}
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(Self::LONGEST)];
-        write!(f, "{}", shown.escape_ascii())?;
-        if self.0.len() > Self::LONGEST { f.write_str("...") } else { Ok(()) }
-    }
-}
-
-/// A server may repeat what it was sent: this is its text without any of `secrets`, in whatever case their escapes are.
-/// A secret shorter than a word cannot be told from one, and is left alone.
-pub(crate) fn hidden<S: AsRef<str>>(text: &str, secrets: &[S]) -> String {
-    let mut shown = text.to_owned();
-    for secret in secrets.iter().map(AsRef::as_ref).filter(|secret| secret.len() >= WORD) {
-        let folded = Zeroizing::new(shown.to_ascii_lowercase());
-        let (mut without, mut from) = (String::new(), 0);
-        for (at, found) in folded.match_indices(&*Zeroizing::new(secret.to_ascii_lowercase())) {
-            without.extend([&shown[from..at], REDACTED]);
-            from = at + found.len();
-        }
-        without.push_str(&shown[from..]);
-        shown = without;
-    }
-    shown
-}
-
-const WORD: usize = 8;
-const REDACTED: &str = "[redacted]";
+impl StdError for Denied {}

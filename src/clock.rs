@@ -1,0 +1,252 @@
+//! Points in time, time limits, and the only place that reads the clock or sleeps. Imports nothing
+//! from this crate.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A point in time on two clocks: the monotonic clock and the wall clock.
+///
+/// A wall clock that is set wrong does not disturb the monotonic clock. The wall clock goes on while the machine sleeps.
+/// Together they tell the age of a token: see [`since`](Self::since).
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Clock, SystemClock};
+///
+/// let before = SystemClock.now();
+/// let after = SystemClock.now();
+/// assert!(after.since(&before) < std::time::Duration::from_secs(60));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    /// A moment that the two clocks show like this: for a [`Clock`] of your own.
+    ///
+    /// ```
+    /// use std::time::{Instant, SystemTime};
+    /// use client_credentials::Moment;
+    ///
+    /// let now = Moment::new(Instant::now(), SystemTime::now());
+    /// assert_eq!(now.since(&now), std::time::Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub fn new(monotonic: Instant, wall: SystemTime) -> Self {
+        Self { monotonic, wall }
+    }
+
+    /// What the monotonic clock showed. It never goes back, and stands still while a Linux machine is
+    /// suspended.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, SystemClock};
+    /// let (before, after) = (SystemClock.now(), SystemClock.now());
+    /// assert!(before.monotonic() <= after.monotonic());
+    /// ```
+    #[must_use]
+    pub fn monotonic(&self) -> Instant {
+        self.monotonic
+    }
+
+    /// What the wall clock showed. It may jump either way.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, SystemClock};
+    /// assert!(SystemClock.now().wall() > std::time::UNIX_EPOCH);
+    /// ```
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        self.wall
+    }
+
+    /// How long ago `earlier` was: the larger of what the two clocks say. A wall clock that moved back counts as
+    /// zero and leaves the monotonic clock to decide.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant, SystemTime};
+    /// # use client_credentials::{Clock, Moment, SystemClock};
+    /// let start = SystemClock.now();
+    /// let suspended = Moment::new(start.monotonic(), start.wall() + Duration::from_secs(7200));
+    /// assert_eq!(suspended.since(&start), Duration::from_secs(7200));
+    /// let set_back = Moment::new(start.monotonic(), start.wall() - Duration::from_secs(3600));
+    /// assert_eq!(set_back.since(&start), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Moment) -> Duration {
+        let monotonic = self.monotonic.saturating_duration_since(earlier.monotonic);
+        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
+        monotonic.max(wall)
+    }
+
+    /// The same moment, moved ahead on both clocks; a clock that cannot show so late a time stays.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic.checked_add(by).unwrap_or(self.monotonic),
+            wall: self.wall.checked_add(by).unwrap_or(self.wall),
+        }
+    }
+}
+
+/// The end of a time limit, on the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn after(now: Instant, budget: Duration) -> Self {
+        // A budget beyond what the clock can show is no limit; a year will do.
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        Self(now.checked_add(budget.min(YEAR)).unwrap_or(now))
+    }
+
+    pub(crate) fn left(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
+}
+
+/// Where a token source reads the time, and how it pauses.
+///
+/// [`SystemClock`] unless a test wants another one: `test_util::ManualClock` is set by hand and sleeps by moving on.
+///
+/// # Examples
+///
+/// A clock that says when it pauses:
+///
+/// ```
+/// use std::time::Duration;
+/// use client_credentials::{Clock, Moment, SystemClock};
+///
+/// struct Talking;
+///
+/// impl Clock for Talking {
+///     fn now(&self) -> Moment {
+///         SystemClock.now()
+///     }
+///
+///     fn sleep(&self, pause: Duration) {
+///         eprintln!("pausing for {pause:?}");
+///         SystemClock.sleep(pause);
+///     }
+/// }
+///
+/// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+/// # let script = Script::new();
+/// # script.token("t", 3600);
+/// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+/// # let credentials = Credentials::new("my-client", "s3cret");
+/// # let transport = script.clone();
+/// let source = TokenSource::builder(credentials, request).transport(transport).clock(Talking).build()?;
+/// # assert!(source.token().is_ok());
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// Reads both clocks.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, SystemClock};
+    /// let began = SystemClock.now();
+    /// // ... something that takes time ...
+    /// let took = SystemClock.now().since(&began);
+    /// assert!(took < std::time::Duration::from_secs(60));
+    /// ```
+    fn now(&self) -> Moment;
+
+    /// Reads the monotonic clock alone, which is all that most calls need. Default: that of [`now`](Self::now).
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, SystemClock};
+    /// let first = SystemClock.monotonic();
+    /// assert!(SystemClock.monotonic() >= first);
+    /// ```
+    fn monotonic(&self) -> Instant {
+        self.now().monotonic()
+    }
+
+    /// Returns after `pause`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Clock, SystemClock};
+    /// let began = SystemClock.now();
+    /// SystemClock.sleep(Duration::from_millis(2));
+    /// assert!(SystemClock.now().since(&began) >= Duration::from_millis(2));
+    /// ```
+    fn sleep(&self, pause: Duration);
+}
+
+/// The clocks of this machine.
+///
+/// # Examples
+///
+/// ```
+/// use client_credentials::{Clock, SystemClock, TokenRequest};
+///
+/// // The moment that `decode` wants.
+/// let sent_at = SystemClock.now();
+/// # let request = TokenRequest::new("https://auth.example.com/token")?;
+/// # let answer = http::Response::new(r#"{"access_token":"t"}"#);
+/// let token = request.decode(&answer, sent_at)?;
+/// assert_eq!(token.sent_at(), sent_at);
+/// # Ok::<_, client_credentials::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[expect(clippy::disallowed_methods, reason = "every other module gets the time from here")]
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment::new(Instant::now(), SystemTime::now())
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep(&self, pause: Duration) {
+        thread::sleep(pause);
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Moment {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        (**self).monotonic()
+    }
+
+    fn sleep(&self, pause: Duration) {
+        (**self).sleep(pause);
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Box<C> {
+    fn now(&self) -> Moment {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Instant {
+        (**self).monotonic()
+    }
+
+    fn sleep(&self, pause: Duration) {
+        (**self).sleep(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_too_late_for_a_clock_leaves_it_where_it_is() {
+        let now = SystemClock.now();
+        assert_eq!(now.later(Duration::MAX), now);
+        assert_eq!(now.later(Duration::from_secs(1)).since(&now), Duration::from_secs(1));
+    }
+}
