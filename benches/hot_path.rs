@@ -1,5 +1,5 @@
-//! The figures without a network, one by one, with their allocations: `cargo bench --bench hot_path`.
-//! Side by side with their limits they are in the table (`cargo bench --bench table`).
+//! The figures without a network, one by one, with their allocations:
+//! `cargo bench --manifest-path benches/Cargo.toml --bench hot_path`. The bench `table` prints them beside their limits.
 #![allow(clippy::disallowed_methods, reason = "a bench looks at the clock")]
 
 mod cases;

@@ -1,7 +1,7 @@
 //! Instructions per call, counted by callgrind: the same on a busy machine as on a quiet one.
 //!
-//! `cargo bench --bench instructions` prints them beside those of the limit; with `-- --check` it fails if a count has
-//! grown by more than a twentieth over what is recorded here. Needs valgrind.
+//! `cargo bench --manifest-path benches/Cargo.toml --bench instructions` prints them beside those of the limit;
+//! with `-- --check` it fails if a count has grown by more than a twentieth over what is recorded here. Needs valgrind.
 
 #[path = "cases/mod.rs"]
 mod cases;
@@ -29,15 +29,15 @@ const CASE: &str = "--case";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
-    if let [flag, case, calls, ..] = words.as_slice() {
-        if flag == CASE {
-            run(case, calls.parse().expect("a number of calls"));
-            return ExitCode::SUCCESS;
-        }
+    if let [flag, case, calls, ..] = words.as_slice()
+        && flag == CASE
+    {
+        run(case, calls.parse().expect("a number of calls"));
+        return ExitCode::SUCCESS;
     }
     // `cargo test --benches` runs this without the flag.
     if !words.iter().any(|word| word == "--bench") {
-        println!("cargo bench --bench instructions [-- --check]");
+        println!("cargo bench --manifest-path benches/Cargo.toml --bench instructions [-- --check]");
         return ExitCode::SUCCESS;
     }
     println!("| what | instructions | recorded |\n|---|---|---|");

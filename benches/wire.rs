@@ -1,5 +1,5 @@
-//! The figures over loopback, one by one, with their allocations: `cargo bench --bench wire`.
-//! Side by side with their limits they are in the table (`cargo bench --bench table`).
+//! The figures over loopback, one by one, with their allocations:
+//! `cargo bench --manifest-path benches/Cargo.toml --bench wire`. The bench `table` prints them beside their limits.
 
 mod cases;
 

@@ -3,12 +3,10 @@
 
 pub mod hot;
 pub mod keys;
-#[cfg(feature = "ureq")]
 pub mod server;
-#[cfg(feature = "ureq")]
 pub mod wire;
 
-use serde_derive::Deserialize;
+use serde::Deserialize;
 
 /// A token of this length, with the characters of a JWT.
 pub fn token(length: usize) -> String {

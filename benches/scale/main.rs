@@ -1,6 +1,6 @@
-//! The tables of DESIGN.md, "Scale", and the plot `docs/scale.svg`: `cargo bench --bench scale`, or
-//! `cargo bench --bench scale -- start` for one of the tables (start, events, lives, calls, rules). The plot comes with
-//! the first.
+//! The tables of DESIGN.md, "Scale", and the plot `docs/scale.svg`:
+//! `cargo bench --manifest-path benches/Cargo.toml --bench scale`, with `-- start` for one of the tables
+//! (start, events, lives, calls, rules). The plot comes with the first.
 //!
 //! Every request is one that a `TokenSource` made of its transport, on a clock set by hand. The rule that it is compared
 //! with, the narrow jitter alone, is a model: it takes over from the first token after what happened to all
@@ -32,7 +32,7 @@ fn main() {
     let words: Vec<String> = env::args().skip(1).collect();
     // `cargo test --benches` runs this without the flag.
     if !words.iter().any(|word| word == "--bench") {
-        return println!("cargo bench --bench scale");
+        return println!("cargo bench --manifest-path benches/Cargo.toml --bench scale");
     }
     let tables: [(&str, fn()); 5] =
         [("start", start), ("events", events), ("lives", lives), ("calls", calls), ("rules", rules)];
@@ -65,7 +65,7 @@ fn start() {
                 ours / mean
             );
             if (n, lifetime) == (1_000_000, 3600) {
-                let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scale.svg");
+                let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scale.svg");
                 fs::write(path, plot::svg(&watched)).expect("a file");
             }
         }

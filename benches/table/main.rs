@@ -1,5 +1,5 @@
-//! The table of DESIGN.md, "Numbers": `cargo bench --bench table`, or `cargo bench --bench table -- GET` for the rows
-//! with that word.
+//! The table of DESIGN.md, "Measured": `cargo bench --manifest-path benches/Cargo.toml --bench table`,
+//! with `-- GET` for the rows with that word.
 //!
 //! Not divan: it runs one bench to its end before the next, so noise that comes and goes would fall on one side of a
 //! ratio; here both sides take turns every millisecond or so.
@@ -40,7 +40,7 @@ fn main() {
     let mut words: Vec<String> = env::args().skip(1).collect();
     // `cargo test --benches` runs this without the flag.
     if !words.iter().any(|word| word == "--bench") {
-        return println!("cargo bench --bench table");
+        return println!("cargo bench --manifest-path benches/Cargo.toml --bench table");
     }
     words.retain(|word| !word.starts_with("--"));
     let table = Table { words };
