@@ -40,7 +40,7 @@ impl World {
     }
 }
 
-fn source(auth: &str, api: &str) -> TokenSource {
+pub fn source(auth: &str, api: &str) -> TokenSource {
     let request = TokenRequest::new(auth).expect("a URL").audience(api);
     TokenSource::new(Credentials::new(ID, SECRET), request).expect("a source")
 }
@@ -48,6 +48,11 @@ fn source(auth: &str, api: &str) -> TokenSource {
 /// Without a proxy that the environment may name: ours uses none for this machine either.
 pub fn bare_agent() -> Agent {
     Agent::config_builder().proxy(None).build().into()
+}
+
+/// An agent of the caller's own, with the usual settings.
+pub fn own_agent(source: &TokenSource) -> Agent {
+    Agent::config_builder().proxy(None).middleware(source.middleware()).build().into()
 }
 
 /// Without a header of its own the agent is expected to put one on.

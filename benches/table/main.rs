@@ -21,7 +21,6 @@ use cases::{answer, hot, keys, token, wire};
 use client_credentials::{Clock as _, SystemClock, TokenCache};
 use http::Response;
 use rounds::{Rounds, cores, each, each_of, nanos, quantile};
-use ureq::Agent;
 
 /// Rounds well below a millisecond, for what takes nanoseconds: most of them are over before the scheduler gives the
 /// core to somebody else.
@@ -144,8 +143,8 @@ fn over_loopback(table: &Table) {
             Row::of(&gets.grouped(1000, share), most)
         });
     }
-    table.row("GET, an agent of the caller's own with `middleware()`, median", || {
-        let own = world.source().wrap(Agent::config_builder().proxy(None).build().into());
+    table.row("GET, an agent of the caller's own by `wrap`, median", || {
+        let own = wire::own_agent(&world.source());
         let limit = || each(1, || wire::get(&bare, &url, Some(&header)));
         let ours = || each(1, || wire::get(&own, &url, None));
         Row::of(&Rounds::alternate(30_000, limit, ours).grouped(1000, 0.5), f64::INFINITY)
