@@ -52,7 +52,7 @@ pub fn bare_agent() -> Agent {
 
 /// An agent of the caller's own, with the usual settings.
 pub fn own_agent(source: &TokenSource) -> Agent {
-    Agent::config_builder().proxy(None).middleware(source.middleware()).build().into()
+    source.wrap(bare_agent())
 }
 
 /// Without a header of its own the agent is expected to put one on.
