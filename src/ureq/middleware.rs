@@ -2,6 +2,7 @@
 //! agent, and sends a request once more after a 401. Written on `Call` and nothing else of the
 //! crate's inside, as any other adapter. Imports `error`, `source`.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -86,15 +87,18 @@ impl Authorize {
         call.replayable(payload.is_replayable());
         let mut refusal = None;
         loop {
-            let result = payload.send(copy(&parts), |request| self.send(request, &call, wishes));
+            let attempt = copy(&mut parts);
+            let result = payload.send(attempt, |request| self.send(request, &call, wishes));
             let (no_headers, headers);
             let status = match &result {
                 Ok(response) => {
-                    if let Some([_, .., last]) = response.get_redirect_history() {
+                    let status = response.status();
+                    let redirects = if is_error(status) { response.get_redirect_history() } else { None };
+                    if let Some([_, .., last]) = redirects {
                         call.answered_by(last);
                     }
                     headers = response.headers();
-                    response.status()
+                    status
                 }
                 // As this call wants it. The error hides the challenge and redirects: a POST that was
                 // answered by a redirect, and then by 401, must not be sent again.
@@ -143,7 +147,10 @@ impl Authorize {
             .save_redirect_history(true)
             .redirect_auth_headers(RedirectAuthHeaders::Never);
         if wishes.status_as_error.is_some() {
-            config = config.http_status_as_error(false).timeout_global(call.time_left());
+            config = config.http_status_as_error(false);
+        }
+        if let (Some(_), Some(left)) = (wishes.status_as_error, call.time_left()) {
+            config = config.timeout_global(Some(left));
         }
         if avoids_proxy {
             config = config.proxy(None);
@@ -184,17 +191,16 @@ impl Authorize {
 #[derive(Clone, Default)]
 struct Authorized(Arc<AtomicBool>);
 
-/// What both attempts have in common.
-fn copy(parts: &Parts) -> Parts {
+/// The head of one attempt. `parts` keeps what another one needs.
+fn copy(parts: &mut Parts) -> Parts {
     let (mut copy, ()) = Request::new(()).into_parts();
     copy.method = parts.method.clone();
     copy.uri = parts.uri.clone();
     copy.version = parts.version;
     copy.headers = parts.headers.clone();
-    // The mark of the calling agent alone: the inner agent sets its own.
-    if parts.extensions.len() > 1 {
-        copy.extensions = parts.extensions.clone();
-    }
+    // The mark of the calling agent alone is not needed again: the inner agent sets its own.
+    copy.extensions =
+        if parts.extensions.len() > 1 { parts.extensions.clone() } else { mem::take(&mut parts.extensions) };
     copy
 }
 
