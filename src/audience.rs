@@ -1,4 +1,5 @@
-//! Where a token may go: scheme, host and port (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
+//! Origins: where a token may go (RFC 6750 section 5.3, RFC 9700 section 4.9.1) and where it comes from, the token
+//! endpoint.
 //! Imports `error`.
 //!
 //! The URL is read with `http::Uri`, the same parser that the connection is made from, so that no second reading of a
@@ -86,6 +87,49 @@ impl Origins {
         if !self.allowed.contains(&origin) {
             self.allowed.push(origin);
         }
+    }
+}
+
+/// A token endpoint (RFC 6749 section 3.2): parsed once, checked once.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint(Uri);
+
+impl Endpoint {
+    /// An https URL, or an http URL of this machine.
+    pub(crate) fn new(url: &str) -> Result<Self, Error> {
+        let endpoint = Self::over_plain_http(url)?;
+        let host = endpoint.0.host().unwrap_or_default();
+        if is_secure(&endpoint.0) != Some(true) && !is_loopback(host) {
+            return Err(Error::configuration(format!(
+                "token endpoint: plain http would show the client secret to everybody on the way to {host}; use https \
+                 (RFC 6749 section 3.2)"
+            )));
+        }
+        Ok(endpoint)
+    }
+
+    /// An http or https URL of any host.
+    pub(crate) fn over_plain_http(url: &str) -> Result<Self, Error> {
+        // `http::Uri` drops a fragment without a word.
+        if url.contains('#') {
+            return Err(Error::configuration("token endpoint: a fragment is not allowed (RFC 6749 section 3.2)"));
+        }
+        let uri: Uri = url.parse().map_err(|_| Error::configuration("token endpoint: not a URL"))?;
+        if read(&uri).is_none() {
+            return Err(Error::configuration(
+                "token endpoint: must be an http(s) URL with a host, without user info, with a port from 0 to 65535",
+            ));
+        }
+        Ok(Self(uri))
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.0
+    }
+
+    /// Host, and port if it was given.
+    pub(crate) fn host(&self) -> &str {
+        self.0.authority().map_or("", http::uri::Authority::as_str)
     }
 }
 

@@ -1,7 +1,6 @@
-//! Which question a token answers, and a bounded map from questions to whatever is kept for them.
+//! What makes two token requests the same.
 //! Imports `credentials`, `error`, `request`.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use crate::request::TokenRequest;
 
 /// The key of a cached token: the whole token request, and the client that sends it.
 ///
-/// Two keys are equal if and only if the same question is asked. The key is made from the encoded token request with its
+/// Two keys are equal if and only if the token requests ask for the same token. The key is made from the encoded token request with its
 /// headers and its client authentication, so no field can be forgotten. The order of scopes, resources, parameters and
 /// headers does not matter.
 ///
@@ -38,12 +37,12 @@ use crate::request::TokenRequest;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
-    question: Arc<Zeroizing<Box<[u8]>>>,
+    request: Arc<Zeroizing<Box<[u8]>>>,
     instance: Option<Instance>,
 }
 
 impl CacheKey {
-    /// The key of this question asked by this client. No closure is called.
+    /// The key of this token request by this client. No closure is called.
     ///
     /// # Errors
     ///
@@ -67,11 +66,11 @@ impl CacheKey {
             http.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         headers.sort_unstable();
 
-        let mut question = Zeroizing::new(Vec::with_capacity(512));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         let mut put = |part: &[u8]| {
             // The length before each part: no two lists of parts give the same bytes.
-            question.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            question.extend_from_slice(part);
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
         };
         put(http.uri().to_string().as_bytes());
         put(http.body());
@@ -85,65 +84,21 @@ impl CacheKey {
         }
         drop(Zeroizing::new(http.into_body()));
         // A copy of just its length: a vector that is cut would leave its old memory behind.
-        let question = Arc::new(Zeroizing::new(question.as_slice().into()));
-        Ok(Self { question, instance })
+        let request = Arc::new(Zeroizing::new(bytes.as_slice().into()));
+        Ok(Self { request, instance })
     }
 }
 
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Equal keys have equal questions; the instance decides the rest.
-        self.question.hash(state);
+        // Equal keys have equal requests; the instance decides the rest.
+        self.request.hash(state);
     }
 }
 
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CacheKey([redacted])")
-    }
-}
-
-/// A map that holds at most `capacity` entries; the least recently looked up goes first.
-pub(crate) struct Keyed<V> {
-    capacity: usize,
-    entries: HashMap<CacheKey, (u64, V)>,
-    by_age: BTreeMap<u64, CacheKey>,
-    lookups: u64,
-}
-
-impl<V: Clone> Keyed<V> {
-    /// A capacity of zero keeps one entry.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
-    }
-
-    pub(crate) fn get_or_insert_with(&mut self, key: &CacheKey, make: impl FnOnce() -> V) -> V {
-        self.lookups += 1;
-        let now = self.lookups;
-        if let Some((age, value)) = self.entries.get_mut(key) {
-            self.by_age.remove(age);
-            *age = now;
-            let value = value.clone();
-            self.by_age.insert(now, key.clone());
-            return value;
-        }
-        while self.entries.len() >= self.capacity {
-            let Some((_, oldest)) = self.by_age.pop_first() else { break };
-            self.entries.remove(&oldest);
-        }
-        let value = make();
-        self.entries.insert(key.clone(), (now, value.clone()));
-        self.by_age.insert(now, key.clone());
-        value
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.by_age.clear();
     }
 }
 
@@ -163,25 +118,5 @@ mod tests {
         let hash = RandomState::new();
         assert_eq!(hash.hash_one(key("a b")), hash.hash_one(key("b a")));
         assert_ne!(hash.hash_one(key("a")), hash.hash_one(key("b")));
-    }
-
-    #[test]
-    fn the_least_recently_looked_up_entry_makes_room_and_clearing_empties() {
-        let mut map = Keyed::new(2);
-        let mut get = |scope, value| map.get_or_insert_with(&key(scope), || value);
-        assert_eq!([get("a", 1), get("b", 2), get("a", 3), get("c", 4), get("a", 5), get("b", 6)], [1, 2, 1, 4, 1, 6]);
-        assert_eq!((map.len(), map.by_age.len()), (2, 2));
-        map.clear();
-        assert_eq!((map.len(), map.by_age.len()), (0, 0));
-        assert_eq!(map.get_or_insert_with(&key("a"), || 7), 7);
-    }
-
-    #[test]
-    fn a_map_of_no_capacity_holds_one() {
-        let mut map = Keyed::new(0);
-        assert_eq!(map.get_or_insert_with(&key("a"), || 1), 1);
-        assert_eq!(map.get_or_insert_with(&key("a"), || 2), 1);
-        assert_eq!(map.get_or_insert_with(&key("b"), || 3), 3);
-        assert_eq!(map.len(), 1);
     }
 }

@@ -214,7 +214,7 @@ impl Credentials {
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent } => {
-                // Every encoding writes this one in another way: how the secret is sent is part of the question.
+                // Each encoding writes this text differently, so how the secret is sent is part of the key.
                 let shown = present(client_id, Secret::from(" "), *sent)?;
                 Ok((shown, Some(instance.clone())))
             }

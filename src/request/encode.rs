@@ -1,4 +1,4 @@
-//! A question as an HTTP request.
+//! A token request as an HTTP request.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
@@ -56,7 +56,7 @@ impl TokenRequest {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         let mut request = http::Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
+        *request.uri_mut() = self.endpoint.uri().clone();
         *request.headers_mut() = headers;
         Ok(request)
     }

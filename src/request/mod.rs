@@ -1,4 +1,4 @@
-//! The question: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
+//! The token request: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
 //! Imports `audience`, `credentials`, `error`, `redact`; its own part is `encode`.
 
 mod encode;
@@ -7,7 +7,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::audience::{self, Origins};
+use crate::audience::{self, Endpoint, Origins};
 use crate::error::Error;
 use crate::redact::Secret;
 
@@ -36,7 +36,7 @@ use crate::redact::Secret;
 /// ```
 #[derive(Clone)]
 pub struct TokenRequest {
-    endpoint: Uri,
+    endpoint: Endpoint,
     grant_type: String,
     scopes: Vec<String>,
     audience: Option<String>,
@@ -110,15 +110,7 @@ impl TokenRequest {
     /// assert!(TokenRequest::new("http://auth.example.com/token").is_err());
     /// ```
     pub fn new(endpoint: &str) -> Result<Self, Error> {
-        let request = Self::dangerously_over_plain_http(endpoint)?;
-        let host = request.endpoint.host().unwrap_or_default();
-        if request.endpoint.scheme_str() == Some("http") && !audience::is_loopback(host) {
-            return Err(Error::configuration(format!(
-                "token endpoint: plain http would show the client secret to everybody on the way to {host}; use https \
-                 (RFC 6749 section 3.2)"
-            )));
-        }
-        Ok(request)
+        Ok(Self::to(Endpoint::new(endpoint)?))
     }
 
     /// A request as from [`new`](Self::new), but also over plain http to any host. Everybody on the way can then read the
@@ -136,19 +128,11 @@ impl TokenRequest {
     /// assert!(TokenRequest::dangerously_over_plain_http("http://keycloak:8080/token").is_ok());
     /// ```
     pub fn dangerously_over_plain_http(endpoint: &str) -> Result<Self, Error> {
-        // `http::Uri` drops a fragment without a word.
-        if endpoint.contains('#') {
-            return Err(Error::configuration("token endpoint: a fragment is not allowed (RFC 6749 section 3.2)"));
-        }
-        let endpoint: Uri = endpoint.parse().map_err(|_| Error::configuration("token endpoint: not a URL"))?;
-        // One reading of URLs for endpoints and origins: an http(s) URL with a host, a readable port, no user info.
-        let mut check = Origins::default();
-        check.add_insecure(&endpoint.to_string()).map_err(|_| {
-            Error::configuration(
-                "token endpoint: must be an http(s) URL with a host, without user info, with a port from 0 to 65535",
-            )
-        })?;
-        Ok(Self {
+        Endpoint::over_plain_http(endpoint).map(Self::to)
+    }
+
+    fn to(endpoint: Endpoint) -> Self {
+        Self {
             endpoint,
             grant_type: String::from(CLIENT_CREDENTIALS),
             scopes: Vec::new(),
@@ -159,7 +143,7 @@ impl TokenRequest {
             body_format: BodyFormat::default(),
             token_type_aliases: Vec::new(),
             origins: Origins::default(),
-        })
+        }
     }
 
     /// Another grant than `client_credentials`: a name or an absolute URI (RFC 6749 section 4.5), with its parameters
@@ -488,7 +472,7 @@ impl TokenRequest {
         self.origins.allows(uri)
     }
 
-    /// The same question with everything whose order means nothing in one order. Two requests ask the same if and
+    /// This request with every list whose order means nothing in one order. Two requests ask for the same token if and
     /// only if their canonical forms encode to the same bytes and read answers alike.
     pub(crate) fn canonical(&self) -> Self {
         let mut canonical = self.clone();
@@ -509,14 +493,14 @@ impl TokenRequest {
 
     /// Host and port of the token endpoint, for messages.
     pub(crate) fn endpoint_host(&self) -> &str {
-        self.endpoint.authority().map_or("", http::uri::Authority::as_str)
+        self.endpoint.host()
     }
 }
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenRequest")
-            .field("endpoint", &audience::display(&self.endpoint))
+            .field("endpoint", &audience::display(self.endpoint.uri()))
             .field("grant_type", &self.grant_type)
             .field("scopes", &self.scopes)
             .field("audience", &self.audience)

@@ -1,4 +1,4 @@
-//! The settings of a source that are not part of the question.
+//! The settings of a source, apart from credentials and token request.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -50,7 +50,7 @@ pub struct TokenSourceBuilder {
     shared: Option<Box<FindSlot>>,
 }
 
-/// Where the slot of a question is, if it is shared. A closure, so that a program without a shared cache carries neither
+/// Finds the slot of a token request, if it is shared. A closure, so that a program without a shared cache carries neither
 /// its keys nor its map.
 type FindSlot = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
 
@@ -115,7 +115,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares tokens with every other source of this cache that asks the same question. Default: tokens are shared by the
+    /// Shares tokens with every other source of this cache that has an identical token request. Default: shared by the
     /// clones of the source alone.
     ///
     /// ```

@@ -1,18 +1,19 @@
 //! Tokens that several sources share. Imports `cache`, `shared_slot`, `schedule`.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cache::{CacheKey, Keyed};
+use crate::cache::CacheKey;
 use crate::random::random;
 use crate::schedule::Jitter;
 use crate::source::flight::SharedSlot;
 
-/// Tokens in memory that several sources share: one for each question.
+/// Tokens in memory that several sources share: one for each [`CacheKey`].
 ///
-/// A question is a token request and the client that sends it ([`CacheKey`]). Sources with the same question and a clone of
-/// this value share one token, one token request and one memory of failures. The cache is bounded: the question that was
-/// least recently built into a source goes first. A source that lives on keeps its own token.
+/// Sources with an identical token request and clones of the same credentials share one token, one
+/// fetch and one memory of failures. The cache is bounded: it evicts the key that was least recently
+/// used to build a source. A source that lives on keeps its own token.
 ///
 /// # Examples
 ///
@@ -38,7 +39,7 @@ use crate::source::flight::SharedSlot;
 pub struct TokenCache(Arc<Mutex<Keyed<Arc<SharedSlot>>>>);
 
 impl TokenCache {
-    /// A cache of at most `capacity` questions (at least one). [`TokenCache::default`] holds 1,024.
+    /// A cache of at most `capacity` keys (at least one). [`TokenCache::default`] holds 1,024.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -58,7 +59,7 @@ impl TokenCache {
         Self(Arc::new(Mutex::new(Keyed::new(capacity))))
     }
 
-    /// How many questions are kept.
+    /// How many keys are cached.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -135,4 +136,80 @@ impl fmt::Debug for TokenCache {
 /// The numbers of a new slot.
 pub(super) fn jitter() -> Jitter {
     Jitter { on_schedule: random(), spread: random() }
+}
+
+/// A map that holds at most `capacity` entries; the least recently looked up goes first.
+pub(crate) struct Keyed<V> {
+    capacity: usize,
+    entries: HashMap<CacheKey, (u64, V)>,
+    by_age: BTreeMap<u64, CacheKey>,
+    lookups: u64,
+}
+
+impl<V: Clone> Keyed<V> {
+    /// A capacity of zero keeps one entry.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
+    }
+
+    pub(crate) fn get_or_insert_with(&mut self, key: &CacheKey, make: impl FnOnce() -> V) -> V {
+        self.lookups += 1;
+        let now = self.lookups;
+        if let Some((age, value)) = self.entries.get_mut(key) {
+            self.by_age.remove(age);
+            *age = now;
+            let value = value.clone();
+            self.by_age.insert(now, key.clone());
+            return value;
+        }
+        while self.entries.len() >= self.capacity {
+            let Some((_, oldest)) = self.by_age.pop_first() else { break };
+            self.entries.remove(&oldest);
+        }
+        let value = make();
+        self.entries.insert(key.clone(), (now, value.clone()));
+        self.by_age.insert(now, key.clone());
+        value
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.by_age.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Credentials;
+    use crate::request::TokenRequest;
+
+    fn key(scope: &str) -> CacheKey {
+        let request = TokenRequest::new("https://auth.example.com/token").and_then(|request| request.scope(scope));
+        CacheKey::new(&request.expect("a request"), &Credentials::new("id", "s")).expect("a key")
+    }
+
+    #[test]
+    fn the_least_recently_looked_up_entry_makes_room_and_clearing_empties() {
+        let mut map = Keyed::new(2);
+        let mut get = |scope, value| map.get_or_insert_with(&key(scope), || value);
+        assert_eq!([get("a", 1), get("b", 2), get("a", 3), get("c", 4), get("a", 5), get("b", 6)], [1, 2, 1, 4, 1, 6]);
+        assert_eq!((map.len(), map.by_age.len()), (2, 2));
+        map.clear();
+        assert_eq!((map.len(), map.by_age.len()), (0, 0));
+        assert_eq!(map.get_or_insert_with(&key("a"), || 7), 7);
+    }
+
+    #[test]
+    fn a_map_of_no_capacity_holds_one() {
+        let mut map = Keyed::new(0);
+        assert_eq!(map.get_or_insert_with(&key("a"), || 1), 1);
+        assert_eq!(map.get_or_insert_with(&key("a"), || 2), 1);
+        assert_eq!(map.get_or_insert_with(&key("b"), || 3), 3);
+        assert_eq!(map.len(), 1);
+    }
 }
