@@ -76,50 +76,42 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "ureq"), allow(rustdoc::broken_intra_doc_links))]
 
-mod audience;
-mod backoff;
-mod basic;
-mod cache;
-mod challenge;
 mod clock;
-mod credentials;
 mod error;
 mod event;
 pub mod guide;
+mod origin;
+mod protocol;
 mod random;
 mod redact;
-mod request;
-mod response;
-mod retry;
-mod schedule;
-mod settings;
-mod slot;
+mod renewal;
 mod source;
 #[cfg(feature = "test-util")]
 pub mod test_util;
-mod token;
 mod transport;
 #[cfg(feature = "ureq")]
 mod ureq;
 
 #[cfg(feature = "ureq")]
 pub use crate::ureq::{CallSettings, UreqTransport};
-pub use basic::BasicEncoding;
-pub use cache::CacheKey;
-pub use challenge::Challenge;
 pub use clock::{Clock, Moment, SystemClock};
-pub use credentials::Credentials;
 pub use error::{
     ConfigurationError, CredentialsError, Denied, Error, NoAnswer, OriginNotAllowed, ProtocolError, ProtocolErrorKind,
     TransportError, TransportErrorKind,
 };
 pub use event::{Event, EventKind, Reason, Verdict};
+pub use protocol::basic::BasicEncoding;
+pub use protocol::challenge::Challenge;
+pub use protocol::credentials::Credentials;
+pub use protocol::key::CacheKey;
+pub use protocol::request::{BodyFormat, TokenRequest};
+pub use protocol::token::AccessToken;
 pub use redact::Secret;
-pub use request::{BodyFormat, TokenRequest};
+pub use source::TokenSource;
 pub use source::builder::TokenSourceBuilder;
-pub use source::store::TokenCache;
-pub use source::{Call, PreparedCall, Snapshot, TokenSource};
-pub use token::AccessToken;
+pub use source::call::{Call, PreparedCall};
+pub use source::snapshot::Snapshot;
+pub use source::token_cache::TokenCache;
 pub use transport::{Attempt, Transport};
 
 /// The code of README.md, tested.

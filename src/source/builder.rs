@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use crate::cache::CacheKey;
 use crate::clock::{Clock, SystemClock};
-use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::event::Event;
-use crate::request::TokenRequest;
-use crate::settings::Settings;
-use crate::source::flight::SharedSlot;
-use crate::source::store::{TokenCache, jitter};
+use crate::protocol::credentials::Credentials;
+use crate::protocol::key::CacheKey;
+use crate::protocol::request::TokenRequest;
+use crate::renewal::settings::Settings;
+use crate::source::shared_slot::SharedSlot;
+use crate::source::token_cache::{TokenCache, jitter};
 use crate::source::{Hook, Inner, TokenSource};
 use crate::transport::Transport;
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
-use crate::challenge::{self, Challenge};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::event::{EventKind, Verdict};
-use crate::slot::Refusal;
+use crate::protocol::challenge::{self, Challenge};
+use crate::protocol::token::AccessToken;
+use crate::renewal::slot::Refusal;
 use crate::source::TokenSource;
-use crate::token::AccessToken;
 
 impl TokenSource {
     /// Puts a valid token on a request, and returns the [`Call`] that reads its answer.

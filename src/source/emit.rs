@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use crate::audience;
 use crate::event::{Event, EventKind};
+use crate::origin;
 use crate::source::TokenSource;
 
 impl TokenSource {
@@ -25,7 +25,7 @@ impl TokenSource {
     pub(super) fn report_origin(&self, uri: &http::Uri) {
         /// Stop reporting after this many origins.
         const MOST: usize = 16;
-        let origin = audience::display(uri);
+        let origin = origin::display(uri);
         let mut reported = self.0.origins_not_allowed.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.len() < MOST && !reported.contains(&origin) {
             reported.push(origin.clone());

@@ -2,14 +2,14 @@
 //! Imports everything below it; its own parts are `clock`, `flight`, `hits`, `store`, `builder`, `fetch` and
 //! `snapshot`.
 
+mod acquire;
 pub(crate) mod builder;
-mod call;
+pub(crate) mod call;
 mod emit;
-mod fetch;
-mod flight;
-mod hits;
-mod snapshot;
-pub(crate) mod store;
+mod shared_slot;
+pub(crate) mod snapshot;
+mod thread_cache;
+pub(crate) mod token_cache;
 
 use std::any::Any;
 use std::fmt;
@@ -18,20 +18,18 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 
-use crate::audience;
 use crate::clock::{Clock, Deadline};
-use crate::credentials::Credentials;
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::Event;
-use crate::request::TokenRequest;
-use crate::settings::Settings;
-use crate::slot::Refusal;
-use crate::source::flight::SharedSlot;
-use crate::token::AccessToken;
+use crate::origin;
+use crate::protocol::credentials::Credentials;
+use crate::protocol::request::TokenRequest;
+use crate::protocol::token::AccessToken;
+use crate::renewal::settings::Settings;
+use crate::renewal::slot::Refusal;
+use crate::source::shared_slot::SharedSlot;
+use crate::source::snapshot::Snapshot;
 use crate::transport::Transport;
-
-pub use crate::source::call::{Call, PreparedCall};
-pub use crate::source::snapshot::Snapshot;
 
 /// Hands out valid tokens: fetched once, cached, renewed ahead of expiry, replaced when an API refuses them.
 ///
@@ -217,7 +215,7 @@ impl TokenSource {
         token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
     ) -> Result<AccessToken, Error> {
         if !self.allows(request.uri()) {
-            let origin = audience::display(request.uri());
+            let origin = origin::display(request.uri());
             return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin })));
         }
         let token = token(self)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::slot::Slot;
+use crate::renewal::slot::Slot;
 
 /// What a token source knows at one moment, for health pages and support. Holds no secret.
 ///

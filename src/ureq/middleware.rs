@@ -13,7 +13,8 @@ use ::ureq::http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri};
 use ::ureq::middleware::{Middleware, MiddlewareNext};
 use ::ureq::{Agent, Body, Error, ResponseExt as _, SendBody};
 
-use crate::source::{Call, TokenSource};
+use crate::source::TokenSource;
+use crate::source::call::Call;
 use crate::ureq::body::{Payload, drained};
 use crate::ureq::call_settings::Settings;
 use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};

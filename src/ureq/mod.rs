@@ -12,9 +12,9 @@ use ::ureq::Agent;
 use ::ureq::config::{Config, ConfigBuilder, RedirectAuthHeaders};
 use ::ureq::typestate::AgentScope;
 
-use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::request::TokenRequest;
+use crate::protocol::credentials::Credentials;
+use crate::protocol::request::TokenRequest;
 use crate::source::TokenSource;
 use crate::source::builder::TokenSourceBuilder;
 use crate::ureq::middleware::Authorize;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ::ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
-use crate::audience;
 use crate::error::{TransportError, TransportErrorKind};
+use crate::origin;
 use crate::transport::{Attempt, Transport};
 use crate::ureq::body::read_beyond;
 use crate::ureq::with_tls;
@@ -142,7 +142,7 @@ impl Transport for UreqTransport {
 
 /// Plain http is allowed to this machine because nobody is on the way there; with a proxy, somebody is.
 pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
-    uri.scheme_str() == Some("http") && uri.host().is_some_and(audience::is_loopback)
+    uri.scheme_str() == Some("http") && uri.host().is_some_and(origin::is_loopback)
 }
 
 fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {

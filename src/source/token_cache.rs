@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cache::CacheKey;
+use crate::protocol::key::CacheKey;
 use crate::random::random;
-use crate::schedule::Jitter;
-use crate::source::flight::SharedSlot;
+use crate::renewal::schedule::Jitter;
+use crate::source::shared_slot::SharedSlot;
 
 /// Tokens in memory that several sources share: one for each [`CacheKey`].
 ///
@@ -185,8 +185,8 @@ impl<V: Clone> Keyed<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Credentials;
-    use crate::request::TokenRequest;
+    use crate::protocol::credentials::Credentials;
+    use crate::protocol::request::TokenRequest;
 
     fn key(scope: &str) -> CacheKey {
         let request = TokenRequest::new("https://auth.example.com/token").and_then(|request| request.scope(scope));

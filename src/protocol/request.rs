@@ -1,14 +1,12 @@
 //! The token request: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
 //! Imports `audience`, `credentials`, `error`, `redact`; its own part is `encode`.
 
-mod encode;
-
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::audience::{self, Endpoint, Origins};
 use crate::error::Error;
+use crate::origin::{self, Endpoint, Origins};
 use crate::redact::Secret;
 
 /// What is asked of the token endpoint, and where the token may go.
@@ -36,16 +34,16 @@ use crate::redact::Secret;
 /// ```
 #[derive(Clone)]
 pub struct TokenRequest {
-    endpoint: Endpoint,
-    grant_type: String,
-    scopes: Vec<String>,
-    audience: Option<String>,
-    resources: Vec<String>,
-    parameters: Vec<(String, Secret)>,
-    headers: HeaderMap,
-    body_format: BodyFormat,
-    token_type_aliases: Vec<String>,
-    origins: Origins,
+    pub(super) endpoint: Endpoint,
+    pub(super) grant_type: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) audience: Option<String>,
+    pub(super) resources: Vec<String>,
+    pub(super) parameters: Vec<(String, Secret)>,
+    pub(super) headers: HeaderMap,
+    pub(super) body_format: BodyFormat,
+    pub(super) token_type_aliases: Vec<String>,
+    pub(super) origins: Origins,
 }
 
 /// How the parameters of a token request are written: a form or JSON.
@@ -75,7 +73,7 @@ pub enum BodyFormat {
     Json,
 }
 
-const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// Parameters with a method of their own, or that client authentication writes.
 const RESERVED_PARAMETERS: [&str; 8] = [
@@ -500,7 +498,7 @@ impl TokenRequest {
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenRequest")
-            .field("endpoint", &audience::display(self.endpoint.uri()))
+            .field("endpoint", &origin::display(self.endpoint.uri()))
             .field("grant_type", &self.grant_type)
             .field("scopes", &self.scopes)
             .field("audience", &self.audience)

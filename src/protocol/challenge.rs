@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn every_line_of_www_authenticate_jsonl() {
         let mut seen = 0;
-        for line in include_str!("../tests/vectors/www_authenticate.jsonl").lines() {
+        for line in include_str!("../../tests/vectors/www_authenticate.jsonl").lines() {
             let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");
             let values = row["in"].as_array().expect("values").iter().map(|value| value.as_str().expect("a string"));
             let got: Vec<serde_json::Value> = Challenge::parse(values).iter().map(as_json).collect();

@@ -25,10 +25,10 @@ use loom::thread::{self, ThreadId};
 
 use crate::clock::Moment;
 use crate::error::Error;
-use crate::schedule::Jitter;
-use crate::settings::Settings;
-use crate::slot::{FetchId, Next, Outcome, Refusal, Slot};
-use crate::token::AccessToken;
+use crate::protocol::token::AccessToken;
+use crate::renewal::schedule::Jitter;
+use crate::renewal::settings::Settings;
+use crate::renewal::slot::{FetchId, Next, Outcome, Refusal, Slot};
 
 pub(crate) struct SharedSlot {
     state: Mutex<State>,
@@ -130,9 +130,9 @@ mod model {
 
     use loom::thread;
 
-    use crate::credentials::Credentials;
     use crate::error::{Error, TransportError, TransportErrorKind};
-    use crate::request::TokenRequest;
+    use crate::protocol::credentials::Credentials;
+    use crate::protocol::request::TokenRequest;
     use crate::source::TokenSource;
     use crate::test_util::ManualClock;
     use crate::transport::Attempt;

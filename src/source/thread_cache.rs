@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use crate::source::flight::SharedSlot;
-use crate::token::AccessToken;
+use crate::protocol::token::AccessToken;
+use crate::source::shared_slot::SharedSlot;
 
 /// How many slots a thread remembers. Slots whose ids are equal modulo this number evict each other.
 const PLACES: usize = 16;
@@ -79,8 +79,8 @@ fn place(slot: &SharedSlot) -> usize {
 mod tests {
     use super::*;
     use crate::clock::{Clock as _, SystemClock};
-    use crate::request::TokenRequest;
-    use crate::schedule::Jitter;
+    use crate::protocol::request::TokenRequest;
+    use crate::renewal::schedule::Jitter;
 
     const HOUR: Duration = Duration::from_secs(3600);
 

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn every_line_of_basic_jsonl() {
         let mut seen = 0;
-        for line in include_str!("../tests/vectors/basic.jsonl").lines() {
+        for line in include_str!("../../tests/vectors/basic.jsonl").lines() {
             let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");
             let text = |name: &str| row[name].as_str().expect("a string");
             let encoding = match text("mode") {

@@ -3,10 +3,10 @@
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 
-use crate::credentials::{Authentication, Credentials};
 use crate::error::Error;
+use crate::protocol::credentials::{Authentication, Credentials};
+use crate::protocol::request::{BodyFormat, CLIENT_CREDENTIALS, TokenRequest};
 use crate::redact::Redactor;
-use crate::request::{BodyFormat, CLIENT_CREDENTIALS, TokenRequest};
 use crate::transport::Attempt;
 
 impl TokenRequest {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::basic::{self, BasicEncoding};
 use crate::error::{CredentialsError, Error};
+use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
 
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;

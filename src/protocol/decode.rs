@@ -1,8 +1,6 @@
 //! The answer of the token endpoint: a token (RFC 6749 section 5.1) or an error (section 5.2).
 //! Imports `credentials`, `error`, `clock`, `request`, `retry`, `token`; its own part is `object`.
 
-mod object;
-
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +10,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::clock::Moment;
-use crate::credentials::Authentication;
 use crate::error::{Denied, Error, ProtocolError, ProtocolErrorKind};
+use crate::protocol::credentials::Authentication;
+use crate::protocol::members::{Member, NotAnObject, Object};
+use crate::protocol::request::TokenRequest;
+use crate::protocol::retry_after::retry_after;
+use crate::protocol::token::AccessToken;
 use crate::redact::Redactor;
-use crate::request::TokenRequest;
-use crate::response::object::{Member, NotAnObject, Object};
-use crate::retry::retry_after;
-use crate::token::AccessToken;
 
 impl TokenRequest {
     /// Reads the answer to this request (RFC 6749 sections 5.1 and 5.2). `sent_at` is the moment before the request was

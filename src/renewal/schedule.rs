@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::settings::Settings;
+use crate::renewal::settings::Settings;
 
 /// Early expiry is at most this, and at most a quarter of the lifetime.
 const EARLY_EXPIRY: Duration = Duration::from_secs(30);

@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn every_line_of_retry_after_jsonl() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let lines = include_str!("../tests/vectors/retry_after.jsonl").lines();
+        let lines = include_str!("../../tests/vectors/retry_after.jsonl").lines();
         let mut seen = 0;
         for line in lines {
             let row: serde_json::Value = serde_json::from_str(line).expect("a vector is JSON");

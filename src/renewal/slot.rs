@@ -35,13 +35,13 @@
 
 use std::time::Duration;
 
-use crate::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::event::Reason;
-use crate::schedule::{Jitter, Phase, Renewal, Schedule};
-use crate::settings::Settings;
-use crate::token::AccessToken;
+use crate::protocol::token::AccessToken;
+use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
+use crate::renewal::schedule::{Jitter, Phase, Renewal, Schedule};
+use crate::renewal::settings::Settings;
 
 pub(crate) struct Slot {
     token: Cached,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::credentials::{Credentials, Instance};
 use crate::error::Error;
-use crate::request::TokenRequest;
+use crate::protocol::credentials::{Credentials, Instance};
+use crate::protocol::request::TokenRequest;
 
 /// The key of a cached token: the whole token request, and the client that sends it.
 ///

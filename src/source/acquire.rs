@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use zeroize::Zeroize as _;
 
-use crate::backoff::retry_pause;
 use crate::clock::Deadline;
 use crate::error::{Error, NoAnswer, TransportError, TransportErrorKind};
 use crate::event::{EventKind, Reason};
+use crate::protocol::token::AccessToken;
 use crate::random::{random, random_bytes};
-use crate::slot::{FetchId, Next, Outcome, Usable};
-use crate::source::hits;
+use crate::renewal::backoff::retry_pause;
+use crate::renewal::slot::{FetchId, Next, Outcome, Usable};
+use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
-use crate::token::AccessToken;
 use crate::transport::Attempt;
 
 /// A renewal in the hands of a caller with a usable token takes at most half of what the token has
@@ -30,7 +30,7 @@ impl TokenSource {
 
     /// A token from the cache of this thread.
     pub(super) fn recall(&self) -> Option<AccessToken> {
-        hits::recall(&self.0.slot, self.0.clock.monotonic())
+        thread_cache::recall(&self.0.slot, self.0.clock.monotonic())
     }
 
     /// A valid token from the slot; `forced`: the cached one does not count.
@@ -44,7 +44,7 @@ impl TokenSource {
             let generation = self.0.slot.generation();
             match self.0.slot.poll(now, deadline.left(now.monotonic()), forced) {
                 Next::Use { token, holds } => {
-                    return Ok(hits::remember(&self.0.slot, generation, token, holds, now.monotonic()));
+                    return Ok(thread_cache::remember(&self.0.slot, generation, token, holds, now.monotonic()));
                 }
                 Next::Lead { fetch, after, reason, usable } => {
                     return self.lead(fetch, after, reason, usable, deadline);
