@@ -293,9 +293,14 @@ impl Call<'_> {
 
     /// Says that the HTTP client followed a redirect, and that the next answer comes from `uri`.
     ///
-    /// HTTP clients take the `Authorization` header off when they follow a redirect, so a 401 after
-    /// one says nothing about the token, and the request is not sent again. Call it for a redirect
-    /// to the request's own URL, too, if the client can tell.
+    /// The request is not sent again then: its 401 may say nothing about the token, because the
+    /// client took the `Authorization` header off, and a POST that was answered by a redirect may
+    /// have been applied. Call it for a redirect to the request's own URL, too, if the client can
+    /// tell.
+    ///
+    /// Some clients take the `Authorization` header along to any host (attohttpc 0.31 and minreq
+    /// 3.0 do). An adapter for one of them must not let it follow redirects while
+    /// [`is_authorized`](Self::is_authorized) is true.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -403,6 +408,9 @@ impl Call<'_> {
     }
 
     /// What is left of the time that [`PreparedCall::within`] gave; `None` without a limit.
+    ///
+    /// It can be zero even before the first attempt, if the wait for the token took all the time.
+    /// An adapter should not send the request then, because with a limit of zero some clients do.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
