@@ -128,3 +128,17 @@ fn a_file_has_at_most_250_lines_of_code() {
     let long: String = long.map(|source| format!("src/{}: {}\n", source.file, source.code.len())).collect();
     assert!(long.is_empty(), "a second concept may live there:\n{long}");
 }
+
+/// ureq may break what is below `unversioned` in any release, and an adapter is no business of the
+/// modules below it.
+#[test]
+fn only_the_adapter_knows_ureq_and_only_its_stable_names() {
+    for source in Source::all() {
+        for line in &source.code {
+            assert!(!line.contains("unversioned"), "src/{}: {line}", source.file);
+            let asks = line.contains("feature = \"ureq\"") && !line.contains("not(feature = \"ureq\")");
+            let may_ask = ["lib.rs", "guide.rs"].contains(&source.file.as_str()) || source.file.starts_with("ureq/");
+            assert!(may_ask || !asks, "src/{}: {line}", source.file);
+        }
+    }
+}
