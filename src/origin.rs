@@ -9,35 +9,6 @@ use http::Uri;
 
 use crate::error::Error;
 
-/// One origin, as it is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Origin {
-    secure: bool,
-    /// As most URLs spell it: the host in lower case, the port if it is not the default.
-    authority: String,
-    /// The length of the host in it.
-    host: usize,
-    port: u16,
-}
-
-impl Origin {
-    fn new(secure: bool, host: String, port: u16) -> Self {
-        let length = host.len();
-        let default = self::port("", secure) == Some(port);
-        Self { secure, authority: if default { host } else { format!("{host}:{port}") }, host: length, port }
-    }
-
-    /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2): what follows the host can only
-    /// be a port, so there is no user info before it.
-    fn is(&self, secure: bool, authority: &str) -> bool {
-        self.secure == secure
-            && (authority == self.authority
-                || authority.split_at_checked(self.host).is_some_and(|(host, rest)| {
-                    host.eq_ignore_ascii_case(&self.authority[..self.host]) && port(rest, secure) == Some(self.port)
-                }))
-    }
-}
-
 /// The origins that a token may be sent to. Empty means none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
@@ -87,6 +58,35 @@ impl Origins {
         if !self.allowed.contains(&origin) {
             self.allowed.push(origin);
         }
+    }
+}
+
+/// One origin, as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    secure: bool,
+    /// As most URLs spell it: the host in lower case, the port if it is not the default.
+    authority: String,
+    /// The length of the host in it.
+    host: usize,
+    port: u16,
+}
+
+impl Origin {
+    fn new(secure: bool, host: String, port: u16) -> Self {
+        let length = host.len();
+        let default = self::port("", secure) == Some(port);
+        Self { secure, authority: if default { host } else { format!("{host}:{port}") }, host: length, port }
+    }
+
+    /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2): what follows the host can only
+    /// be a port, so there is no user info before it.
+    fn is(&self, secure: bool, authority: &str) -> bool {
+        self.secure == secure
+            && (authority == self.authority
+                || authority.split_at_checked(self.host).is_some_and(|(host, rest)| {
+                    host.eq_ignore_ascii_case(&self.authority[..self.host]) && port(rest, secure) == Some(self.port)
+                }))
     }
 }
 

@@ -61,6 +61,34 @@ impl TokenRequest {
         Ok(request)
     }
 
+    /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
+    pub(crate) fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
+        let own_header = self.headers.contains_key(AUTHORIZATION);
+        match authentication {
+            Authentication::Basic { .. } | Authentication::Body { .. } if own_header => Err(Error::configuration(
+                "header \"authorization\": the client secret is sent already, and a request may not use two methods \
+                 (RFC 6749 section 2.3); use Credentials::none",
+            )),
+            Authentication::Nothing if self.grant_type == CLIENT_CREDENTIALS && !own_header => {
+                Err(Error::configuration(
+                    "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
+                     use Credentials::new, or Credentials::public with a client certificate",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An empty `scope` is left out (RFC 6749 section 3.2).
+    fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
+        let mut pairs = vec![("grant_type", self.grant_type.as_str())];
+        pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
+        pairs.extend(self.audience.iter().map(|audience| ("audience", audience.as_str())));
+        pairs.extend(self.resources.iter().map(|resource| ("resource", resource.as_str())));
+        pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.secret())));
+        pairs
+    }
+
     /// Hides every text that a server could only have from this request: the client secret, the Basic value, an
     /// `Authorization` header, long parameter values such as an assertion.
     pub(crate) fn redactor(&self, authentication: &Authentication) -> Redactor {
@@ -78,34 +106,6 @@ impl TokenRequest {
         secrets.extend(header.into_iter().flat_map(|value| value.split(' ')));
         secrets.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
         Redactor::new(secrets)
-    }
-
-    /// An empty `scope` is left out (RFC 6749 section 3.2).
-    fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
-        let mut pairs = vec![("grant_type", self.grant_type.as_str())];
-        pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
-        pairs.extend(self.audience.iter().map(|audience| ("audience", audience.as_str())));
-        pairs.extend(self.resources.iter().map(|resource| ("resource", resource.as_str())));
-        pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.secret())));
-        pairs
-    }
-
-    /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
-    pub(crate) fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
-        let own_header = self.headers.contains_key(AUTHORIZATION);
-        match authentication {
-            Authentication::Basic { .. } | Authentication::Body { .. } if own_header => Err(Error::configuration(
-                "header \"authorization\": the client secret is sent already, and a request may not use two methods \
-                 (RFC 6749 section 2.3); use Credentials::none",
-            )),
-            Authentication::Nothing if self.grant_type == CLIENT_CREDENTIALS && !own_header => {
-                Err(Error::configuration(
-                    "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
-                     use Credentials::new, or Credentials::public with a client certificate",
-                ))
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -63,12 +63,6 @@ impl AccessToken {
         Some(Self(Arc::new(Parts { header, expires_in, sent_at, scope: scope.map(String::into_boxed_str), members })))
     }
 
-    /// The same token in memory of its own: whoever clones it counts alone.
-    pub(crate) fn detached(&self) -> Self {
-        let header = sensitive(self.0.header.as_bytes().to_vec());
-        Self(Arc::new(Parts { header, scope: self.0.scope.clone(), members: self.0.members.clone(), ..*self.0 }))
-    }
-
     /// The token itself, for what is no HTTP request: a password of git, a message on a queue. Do not log it.
     ///
     /// ```
@@ -178,6 +172,12 @@ impl AccessToken {
     #[must_use]
     pub fn sent_at(&self) -> Moment {
         self.0.sent_at
+    }
+
+    /// The same token in memory of its own: whoever clones it counts alone.
+    pub(crate) fn detached(&self) -> Self {
+        let header = sensitive(self.0.header.as_bytes().to_vec());
+        Self(Arc::new(Parts { header, scope: self.0.scope.clone(), members: self.0.members.clone(), ..*self.0 }))
     }
 
     /// Whether both are the same token for a server that reads them.
