@@ -138,7 +138,7 @@ impl fmt::Display for ProtocolErrorKind {
                 Excerpt(name.as_bytes())
             ),
             Self::InvalidExpiresIn => f.write_str("expires_in is not a number of seconds"),
-            Self::DuplicateMember(name) => write!(f, "{name} stands there twice"),
+            Self::DuplicateMember(name) => write!(f, "the response contains {name} more than once"),
         }
     }
 }
