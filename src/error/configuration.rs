@@ -1,4 +1,5 @@
-//! Nothing was sent: a setting is wrong, the secret could not be read, or the origin is not allowed.
+//! Errors before anything is sent: a setting is wrong, the secret could not be read, or the origin
+//! is not allowed. Imports nothing from other modules.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -6,7 +7,7 @@ use std::fmt;
 
 use super::Cause;
 
-/// A setting is wrong or missing: the text names it and says what to do.
+/// A setting is wrong or missing. The text names it and says what to do.
 ///
 /// # Examples
 ///
@@ -31,16 +32,17 @@ impl fmt::Display for ConfigurationError {
 
 impl StdError for ConfigurationError {}
 
-/// The client secret could not be read: the closure of
-/// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) returned an error, which is the `source` of
-/// this one.
+/// The client secret could not be read, because the closure of
+/// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) returned an error. That
+/// error is the `source` of this one.
 ///
 /// # Examples
 ///
 /// ```
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// let credentials = Credentials::with_secret_from("my-client", || Err("the vault is sealed".into()));
+/// let sealed = || Err("the vault is sealed".into());
+/// let credentials = Credentials::with_secret_from("my-client", sealed);
 /// # let source = TokenSource::builder(credentials, request).transport(Script::new()).build()?;
 /// let Err(error @ Error::Credentials(_)) = source.token() else { panic!() };
 /// assert_eq!(error.to_string(), "the secret of client \"my-client\" could not be read");
@@ -65,9 +67,11 @@ impl StdError for CredentialsError {
     }
 }
 
-/// A request goes to an origin that may not receive the token (RFC 6750 section 5.3, RFC 9700 section 4.9.1).
+/// A request was not authorized, because its origin is not allowed to receive the token (RFC 6750
+/// section 5.3, RFC 9700 section 4.9.1).
 ///
-/// If it should, name the origin with [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+/// If it should receive the token, allow it with
+/// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
 ///
 /// # Examples
 ///
@@ -86,7 +90,7 @@ pub struct OriginNotAllowed {
 }
 
 impl OriginNotAllowed {
-    /// Scheme, host and port of the request, without user info, path or query.
+    /// Returns scheme, host and port of the request, without user info, path or query.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};

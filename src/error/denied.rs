@@ -1,4 +1,4 @@
-//! The authorization server said no.
+//! The authorization server refused the token request. Imports `redact`.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,8 +8,9 @@ use crate::redact::Excerpt;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
 ///
-/// `Display` says which setting to change. The parts are kept as they came, except for secrets of the request that the
-/// server repeated; `Display` escapes control characters.
+/// `Display` says which setting to change, and escapes control characters. The methods return the
+/// parts of the response as they came, but secrets of the request that the server repeated are
+/// hidden.
 ///
 /// # Examples
 ///
@@ -34,12 +35,13 @@ pub struct Denied {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) retryable: bool,
     pub(crate) excerpt: Option<String>,
-    /// HTTP Basic carried id or secret in encoded form, which the server may not have undone.
+    /// Whether HTTP Basic carried the id or the secret in an encoded form, which the server may not
+    /// have decoded.
     pub(crate) encoded: bool,
 }
 
 impl Denied {
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -54,8 +56,8 @@ impl Denied {
         self.status
     }
 
-    /// The code in the member `error` (RFC 6749 section 5.2), exactly as it came; `None` if the answer was not an OAuth 2.0
-    /// error.
+    /// Returns the error code, the member `error` (RFC 6749 section 5.2), exactly as it came.
+    /// Returns `None` if the response was not an OAuth 2.0 error.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -70,7 +72,8 @@ impl Denied {
         self.code.as_deref()
     }
 
-    /// The member `error_description` (RFC 6749 section 5.2), exactly as it came: escape it before you print it.
+    /// Returns the member `error_description` (RFC 6749 section 5.2), exactly as it came. Escape it
+    /// before printing.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -87,7 +90,8 @@ impl Denied {
         self.description.as_deref()
     }
 
-    /// The member `error_uri` (RFC 6749 section 5.2), exactly as it came; it may be relative.
+    /// Returns the member `error_uri` (RFC 6749 section 5.2), exactly as it came. It may be
+    /// relative.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -103,7 +107,9 @@ impl Denied {
         self.uri.as_deref()
     }
 
-    /// The first 256 bytes of a body that was no OAuth 2.0 error, already escaped; never of a 2xx answer.
+    /// Returns the first 256 bytes of a body that was not an OAuth 2.0 error, already escaped.
+    /// Returns `None` for an OAuth 2.0 error, a 2xx response, an empty body, and a body that may
+    /// contain a token.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -118,7 +124,7 @@ impl Denied {
         self.excerpt.as_deref()
     }
 
-    /// Host (and port, if it was given) of the token endpoint.
+    /// Returns the host of the token endpoint, and its port if the URL has one.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -136,7 +142,7 @@ impl Denied {
 
     fn remedy(&self) -> Option<&'static str> {
         Some(match (self.status, self.code.as_deref()) {
-            // The RFC's word, what vendors say instead, and a bare status.
+            // The code of the RFC, the codes that vendors use instead, and a status without a code.
             (401, _)
             | (403, None)
             | (_, Some("invalid_client" | "invalid_client_id" | "incorrect_client_credentials" | "unauthorized")) => {

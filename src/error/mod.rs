@@ -1,4 +1,4 @@
-//! What can go wrong, sorted by what to do about it. Imports `redact`.
+//! All errors, sorted by what to do about them. Imports `redact`.
 
 mod configuration;
 mod denied;
@@ -20,14 +20,15 @@ use crate::redact::Excerpt;
 
 type Cause = Arc<dyn StdError + Send + Sync>;
 
-/// Why there is no token, or why a request was not authorized.
+/// The reason why there is no token, or why a request was not authorized.
 ///
-/// The variants are sorted by what there is to do. `Display` says what happened and which setting to change; the cause below
-/// it, if there is one, is in `source()`. No text holds a secret, a token or the body of a successful answer, and what a
-/// server wrote is escaped before it is printed.
+/// The variants are sorted by what to do about them. `Display` says what happened and which setting
+/// to change; `source()` returns the cause, if there is one. No text contains a secret, a token or
+/// the body of a successful response, and text from a server is escaped before it is printed.
 ///
-/// `Debug` is the same text with the causes behind it, because that is what a `main` prints that returns the error. Every
-/// error is `Clone`, because all callers that waited for one token request share its failure.
+/// `Debug` prints the same text and then the causes, because a `main` that returns the error prints
+/// it with `Debug`. Every error is `Clone`, because all callers that waited for one token request
+/// share its failure.
 ///
 /// # Examples
 ///
@@ -52,18 +53,21 @@ type Cause = Arc<dyn StdError + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting of the program is wrong or missing: the text names it.
+    /// A setting of the program is wrong or missing. The text names it.
     Configuration(Arc<ConfigurationError>),
-    /// The client secret could not be read: the closure of [`Credentials::with_secret_from`](crate::Credentials::with_secret_from)
-    /// failed. It may succeed later.
+    /// The client secret could not be read, because the closure of
+    /// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) failed. It may
+    /// succeed later.
     Credentials(Arc<CredentialsError>),
-    /// The request goes to an origin that may not receive this token; nothing was sent.
+    /// The origin of the request is not allowed to receive this token. Nothing was sent.
     OriginNotAllowed(Arc<OriginNotAllowed>),
-    /// The token request got no whole answer: network, name resolution, TLS, time.
+    /// The token request got no complete response, because of the network, name resolution, TLS or
+    /// a timeout.
     Transport(Arc<NoAnswer>),
     /// The authorization server refused the token request (RFC 6749 section 5.2).
     Denied(Arc<Denied>),
-    /// The answer was not an OAuth 2.0 token response (RFC 6749 section 5.1), or its token cannot be used.
+    /// The response was not an OAuth 2.0 token response (RFC 6749 section 5.1), or its token cannot
+    /// be used.
     Protocol(Arc<ProtocolError>),
 }
 
@@ -73,7 +77,8 @@ impl Error {
         Self::Configuration(Arc::new(ConfigurationError { message: message.into() }))
     }
 
-    /// Whether the same call may succeed later without a change to the program: the server was busy, or nobody answered.
+    /// Whether the same call may succeed later without a change to the program: the server was
+    /// busy, there was no complete response (unless TLS failed), or the secret could not be read.
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock, TokenRequest};
@@ -95,7 +100,8 @@ impl Error {
         }
     }
 
-    /// How long the server asked to wait (`Retry-After`, RFC 9110 section 10.2.3); `None` if it did not.
+    /// Returns how long the server asked to wait (`Retry-After`, RFC 9110 section 10.2.3), or
+    /// `None` if it did not ask.
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock, TokenRequest};
@@ -140,7 +146,7 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// The cause below what `Display` says.
+    /// Returns the cause of what `Display` says.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Configuration(error) => error.source(),

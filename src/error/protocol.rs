@@ -1,11 +1,12 @@
-//! A 2xx answer that holds no token.
+//! A 2xx response without a usable token. Imports `redact`.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::redact::Excerpt;
 
-/// The answer to a token request was not a token response (RFC 6749 section 5.1), or its token cannot be used.
+/// The response to a token request was not a token response (RFC 6749 section 5.1), or its token
+/// cannot be used.
 ///
 /// # Examples
 ///
@@ -28,7 +29,7 @@ pub struct ProtocolError {
 }
 
 impl ProtocolError {
-    /// What was wrong with the answer.
+    /// Returns what was wrong with the response.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, ProtocolErrorKind, SystemClock, TokenRequest};
@@ -43,7 +44,7 @@ impl ProtocolError {
         &self.kind
     }
 
-    /// The HTTP status of the answer: a 2xx.
+    /// Returns the HTTP status of the response, which is a 2xx.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -58,7 +59,7 @@ impl ProtocolError {
         self.status
     }
 
-    /// Host (and port, if it was given) of the token endpoint.
+    /// Returns the host of the token endpoint, and its port if the URL has one.
     ///
     /// ```
     /// # use client_credentials::{Clock, Error, SystemClock, TokenRequest};
@@ -82,7 +83,7 @@ impl fmt::Display for ProtocolError {
 
 impl StdError for ProtocolError {}
 
-/// What was wrong with an answer that should have been a token response.
+/// What was wrong with a response that should have been a token response.
 ///
 /// # Examples
 ///
@@ -110,17 +111,19 @@ impl StdError for ProtocolError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
-    /// Neither a JSON object nor, where the content type says so, a form.
+    /// The body is neither a JSON object nor a form with the content type of a form.
     MalformedResponse,
-    /// No `access_token`, or it is null.
+    /// `access_token` is missing or null.
     MissingAccessToken,
     /// `access_token` is not a string of visible ASCII characters.
     InvalidAccessToken,
-    /// `token_type` is present and neither `Bearer` nor a named alias (RFC 6749 section 7.1).
+    /// `token_type` is present, but is neither `Bearer` nor an alias set with
+    /// [`TokenRequest::token_type_alias`](crate::TokenRequest::token_type_alias) (RFC 6749
+    /// section 7.1).
     UnsupportedTokenType(String),
-    /// `expires_in` is neither a number nor a string that holds one.
+    /// `expires_in` is neither a number nor a string that contains one.
     InvalidExpiresIn,
-    /// A member that decides about the token stands there twice (RFC 6749 section 5.1).
+    /// A member that decides about the token occurs more than once (RFC 6749 section 5.1).
     DuplicateMember(&'static str),
 }
 

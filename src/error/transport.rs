@@ -1,4 +1,4 @@
-//! Failures before there is an answer.
+//! Failures without a complete response. Imports nothing from other modules.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::{Cause, Error};
 
-/// The token request got no whole answer: the network, TLS or the time allowed.
+/// The token request got no complete response, because of the network, TLS or a timeout.
 ///
-/// `Display` says what to check. The cause, where there is one, is in `source()` of the [`Error`].
+/// `Display` says what to check. `source()` of the [`Error`] returns the cause, if there is one.
 ///
 /// # Examples
 ///
@@ -31,7 +31,7 @@ pub struct NoAnswer {
 }
 
 impl NoAnswer {
-    /// What happened, as far as the transport could tell.
+    /// Returns what happened, as far as the transport could tell.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
@@ -51,7 +51,7 @@ impl NoAnswer {
         self.kind
     }
 
-    /// Host (and port, if it was given) of the token endpoint.
+    /// Returns the host of the token endpoint, and its port if the URL has one.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind, test_util::Script};
@@ -81,13 +81,13 @@ impl StdError for NoAnswer {
     }
 }
 
-/// How a token request failed before there was a whole answer.
+/// The way in which a token request failed before there was a complete response.
 ///
-/// The kind decides whether the request is tried again.
+/// The kind decides whether the request is retried within the same call.
 ///
 /// # Examples
 ///
-/// For a [`Transport`](crate::Transport) of your own:
+/// In a [`Transport`](crate::Transport) of your own, map the errors of the HTTP client:
 ///
 /// ```
 /// use std::io;
@@ -107,15 +107,17 @@ impl StdError for NoAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: name not found, refused, unreachable, proxy. Retried.
+    /// No connection: the name was not found, the host is unreachable, or it or the proxy refused.
+    /// Retried.
     Connect,
-    /// No whole answer within the time allowed. Retried.
+    /// No complete response within the time allowed. Retried.
     Timeout,
-    /// The server's certificate was not accepted, or TLS failed. Not retried.
+    /// The certificate of the server was not accepted, or TLS failed. Not retried.
     Tls,
-    /// The answer was larger than [`Attempt::max_body`](crate::Attempt::max_body). Not retried.
+    /// The response was larger than [`Attempt::max_body`](crate::Attempt::max_body). Not retried.
     BodyTooLarge,
-    /// Anything else, such as a connection closed in the middle of an answer. Not retried.
+    /// Anything else, such as a connection that was closed in the middle of a response. Not
+    /// retried.
     Other,
 }
 
@@ -137,7 +139,7 @@ impl TransportErrorKind {
     }
 }
 
-/// What a [`Transport`](crate::Transport) returns when there is no whole response.
+/// The error that a [`Transport`](crate::Transport) returns when there is no complete response.
 ///
 /// # Examples
 ///
@@ -163,7 +165,8 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// An error of this kind; `cause` is any error, or a text. It becomes the source of [`Error::Transport`].
+    /// Makes an error of this kind. `cause` is any error, or a string, and becomes the source of
+    /// [`Error::Transport`].
     ///
     /// ```
     /// # use client_credentials::{TransportError, TransportErrorKind};
@@ -174,7 +177,7 @@ impl TransportError {
         Self { kind, cause: cause.into() }
     }
 
-    /// What happened.
+    /// Returns what happened.
     ///
     /// ```
     /// # use client_credentials::{TransportError, TransportErrorKind};
