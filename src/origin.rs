@@ -1,15 +1,14 @@
-//! Origins: where a token may go (RFC 6750 section 5.3, RFC 9700 section 4.9.1) and where it comes from, the token
-//! endpoint.
-//! Imports `error`.
+//! Origins that may receive a token (RFC 6750 section 5.3, RFC 9700 section 4.9.1), and the token
+//! endpoint, where it comes from. Imports `error`.
 //!
-//! The URL is read with `http::Uri`, the same parser that the connection is made from, so that no second reading of a
-//! URL can disagree with where its bytes go.
+//! URLs are parsed with `http::Uri`, which the connection is made from, too. A second parser could
+//! disagree with it about which host the bytes go to.
 
 use http::Uri;
 
 use crate::error::Error;
 
-/// The origins that a token may be sent to. Empty means none.
+/// The origins that may receive a token. Without any, no origin may.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<Origin>,
@@ -17,7 +16,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// Adds the origin of `url` if it is an https URL, or an http URL of this machine.
+    /// Adds the origin of `url`, which must be an https URL, or an http URL whose host is loopback.
     pub(crate) fn add(&mut self, url: &str) -> Result<(), Error> {
         let (secure, host, port) = parse(url)?;
         if !secure && !is_loopback(&host) {
@@ -30,14 +29,14 @@ impl Origins {
         Ok(())
     }
 
-    /// Adds the origin of `url`, plain http too.
+    /// Adds the origin of `url`, even if it is plain http.
     pub(crate) fn add_insecure(&mut self, url: &str) -> Result<(), Error> {
         let (secure, host, port) = parse(url)?;
         self.push(Origin::new(secure, host, port));
         Ok(())
     }
 
-    /// Allows every https origin, and plain http to this machine.
+    /// Allows every https origin, and plain http to loopback hosts.
     pub(crate) fn add_any(&mut self) {
         self.any = true;
     }
@@ -61,13 +60,13 @@ impl Origins {
     }
 }
 
-/// One origin, as it is compared.
+/// One origin in the form in which origins are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Origin {
     secure: bool,
-    /// As most URLs spell it: the host in lower case, the port if it is not the default.
+    /// The host in lower case, and the port if it is not the default: the usual spelling in a URL.
     authority: String,
-    /// The length of the host in it.
+    /// The length of the host in `authority`.
     host: usize,
     port: u16,
 }
@@ -79,8 +78,8 @@ impl Origin {
         Self { secure, authority: if default { host } else { format!("{host}:{port}") }, host: length, port }
     }
 
-    /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2): what follows the host can only
-    /// be a port, so there is no user info before it.
+    /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2). It must
+    /// begin with the host, so it has no user info, and only a port may follow.
     fn is(&self, secure: bool, authority: &str) -> bool {
         self.secure == secure
             && (authority == self.authority
@@ -90,12 +89,12 @@ impl Origin {
     }
 }
 
-/// A token endpoint (RFC 6749 section 3.2): parsed once, checked once.
+/// A token endpoint (RFC 6749 section 3.2), parsed and checked once.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint(Uri);
 
 impl Endpoint {
-    /// An https URL, or an http URL of this machine.
+    /// Parses an https URL, or an http URL whose host is loopback.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
         let endpoint = Self::over_plain_http(url)?;
         let host = endpoint.0.host().unwrap_or_default();
@@ -108,9 +107,9 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// An http or https URL of any host.
+    /// Parses an http or https URL with any host.
     pub(crate) fn over_plain_http(url: &str) -> Result<Self, Error> {
-        // `http::Uri` drops a fragment without a word.
+        // `http::Uri` drops a fragment silently.
         if url.contains('#') {
             return Err(Error::configuration("token endpoint: a fragment is not allowed (RFC 6749 section 3.2)"));
         }
@@ -127,14 +126,14 @@ impl Endpoint {
         &self.0
     }
 
-    /// Host, and port if it was given.
+    /// Returns the host, and the port if the URL has one.
     pub(crate) fn host(&self) -> &str {
         self.0.authority().map_or("", http::uri::Authority::as_str)
     }
 }
 
 fn parse(url: &str) -> Result<(bool, String, u16), Error> {
-    // Not shown: it may hold a password.
+    // The URL is not shown, because it may contain a password.
     let wrong = || {
         Error::configuration(
             "TokenRequest::allow_origin: not an http(s) URL with a host, without user info, with a port from 0 to 65535",
@@ -145,8 +144,9 @@ fn parse(url: &str) -> Result<(bool, String, u16), Error> {
     Ok((secure, host.to_ascii_lowercase(), port))
 }
 
-/// Whether the connection is secure, the host, the port; `None` for what has no such parts or hides them.
-/// `http::Uri` reads `host:99999` as having no port and `a@b` as host `b`: both are refused here.
+/// Returns whether the scheme is https, the host, and the port. Returns `None` if one of them is
+/// missing, or if there is user info or a port that is not a number up to 65535: `http::Uri` reads
+/// `host:99999` as a host without a port, and `a@b` as the host `b`.
 fn read(uri: &Uri) -> Option<(bool, &str, u16)> {
     let (secure, authority) = (is_secure(uri)?, uri.authority()?);
     let host = authority.host();
@@ -162,7 +162,7 @@ fn is_secure(uri: &Uri) -> Option<bool> {
     }
 }
 
-/// The port that follows a host: nothing, or a colon and digits.
+/// Parses what follows a host: nothing (the default port), or a colon and digits.
 fn port(rest: &str, secure: bool) -> Option<u16> {
     if rest.is_empty() {
         return Some(if secure { 443 } else { 80 });
@@ -171,7 +171,7 @@ fn port(rest: &str, secure: bool) -> Option<u16> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Scheme, host and port of a URL, for messages.
+/// Returns scheme, host and port of a URL, for messages.
 pub(crate) fn display(uri: &Uri) -> String {
     match (uri.scheme_str(), uri.host()) {
         (Some(scheme), Some(host)) => {
@@ -182,8 +182,8 @@ pub(crate) fn display(uri: &Uri) -> String {
     }
 }
 
-/// This machine, by a name or address that no resolver can point elsewhere (RFC 6761 section 6.3, RFC 1122 section
-/// 3.2.1.3, RFC 4291 section 2.5.3).
+/// Whether `host` is this machine, by a name or address that no resolver can point elsewhere
+/// (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
@@ -200,7 +200,7 @@ mod tests {
 
     fn allows(origin: &str, url: &str) -> bool {
         let mut origins = Origins::default();
-        origins.add(origin).expect("a good origin");
+        origins.add(origin).expect("a valid origin");
         url.parse::<Uri>().is_ok_and(|uri| origins.allows(&uri))
     }
 
@@ -242,23 +242,23 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_hosts_compare_as_they_are_written() {
+    fn ipv6_hosts_are_compared_as_they_are_written() {
         assert!(allows("https://[2001:db8::1]:8443", "https://[2001:DB8::1]:8443/x"));
         assert!(!allows("https://[2001:db8::1]:8443", "https://[2001:db8::1]/x"));
         assert!(!allows("https://[2001:db8::1]", "https://[2001:db8::2]/x"));
     }
 
     #[test]
-    fn d14_plain_http_only_on_loopback_or_by_a_call_that_says_danger() {
+    fn d14_plain_http_needs_loopback_or_a_dangerous_setting() {
         let mut origins = Origins::default();
         for local in ["http://localhost:8080", "http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:80"] {
             origins.add(local).expect("loopback");
         }
         for remote in ["http://api.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"] {
-            let error = origins.add(remote).expect_err("remote").to_string();
+            let error = origins.add(remote).expect_err("not loopback").to_string();
             assert!(error.contains("https"), "{error}");
         }
-        origins.add_insecure("http://api.example.com").expect("asked for");
+        origins.add_insecure("http://api.example.com").expect("allowed by this method");
         assert!(origins.allows(&Uri::from_static("http://api.example.com/x")));
         assert!(!origins.allows(&Uri::from_static("https://api.example.com/x")));
     }
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused_by_name() {
+    fn a_url_that_names_no_origin_is_refused() {
         let mut origins = Origins::default();
         for bad in ["", "api.example.com", "urn:example:api", "https://u@h/", "https://h:99999", "https://ä.test"] {
             origins.add(bad).expect_err(bad);
