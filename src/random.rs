@@ -1,14 +1,16 @@
-//! Random numbers, from the keys that the standard library draws for its hash maps. Imports nothing
-//! from this crate. For jitter and for telling attempts apart, not for keys.
+//! Random numbers, taken from the keys that the standard library generates for its hash maps. They
+//! are good enough for jitter and for telling attempts apart, not for cryptographic keys. Imports
+//! nothing from this crate.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// From 0 to 1.
+/// Returns a number from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
 pub(crate) fn random() -> f64 {
     number() as f64 / u64::MAX as f64
 }
 
+/// Returns 16 random bytes.
 pub(crate) fn random_bytes() -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&number().to_le_bytes());

@@ -1,21 +1,21 @@
-//! What keeps secrets out of every text that the crate shows: the type that never shows, excerpts of
-//! what a server wrote, and the search for secrets in them. All of it is here, so that it can be
-//! audited in one sitting. Imports nothing from this crate.
+//! Keeps secrets out of every text that the crate shows: a type that never shows its text, excerpts
+//! of what a server wrote, and a search for secrets in them. All of it is in this module, so that
+//! it can be audited in one sitting. Imports nothing from this crate.
 //!
 //! - A secret in a program is a [`Secret`]: `Debug` shows nothing of it.
 //! - A text from a server is shown as an [`Excerpt`]: escaped and cut.
-//! - A server may repeat what it was sent, so [`Redactor`] takes the secrets of a request out of a
-//!   text first.
+//! - A server may repeat what was sent to it, so [`Redactor`] first removes the secrets of the
+//!   request from the text.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A text that never shows by accident: a client secret, a token, an assertion.
+/// A string that is never shown by accident: a client secret, a token, an assertion.
 ///
-/// `Debug` prints `[redacted]`; there is no `Display`, `Serialize` or `Deref`. The one way to the text is
-/// [`secret`](Self::secret), so a search for that word finds every place where it is used. The memory is
-/// overwritten when the value is dropped. Source: RFC 6749 sections 10.3 and 10.8.
+/// `Debug` prints `[redacted]`, and there is no `Display`, `Serialize` or `Deref`. Only
+/// [`secret`](Self::secret) returns the string, so a search for that word finds every use. The
+/// memory is overwritten when the value is dropped. Source: RFC 6749 sections 10.3 and 10.8.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes ownership of the text, so that no copy of it stays behind.
+    /// Wraps a string without copying it, so that no copy of it stays in memory.
     ///
     /// ```
     /// # use client_credentials::Secret;
@@ -43,7 +43,7 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself. Do not log it.
+    /// Returns the string. Do not log it.
     ///
     /// ```
     /// # use client_credentials::Secret;
@@ -74,8 +74,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Text from a server as it may be printed: at most 256 bytes, everything but printable ASCII
-/// escaped.
+/// Displays text from a server: its first 256 bytes, with everything but printable ASCII escaped.
 pub(crate) struct Excerpt<'a>(pub(crate) &'a [u8]);
 
 impl Excerpt<'_> {
@@ -90,20 +89,21 @@ impl fmt::Display for Excerpt<'_> {
     }
 }
 
-/// Takes the secrets of one token request out of what its server wrote.
+/// Removes the secrets of one token request from what the server wrote.
 pub(crate) struct Redactor(Vec<Zeroizing<String>>);
 
-/// A text shorter than this, in bytes, could be an ordinary word and is left alone.
+/// A string with fewer bytes than this could be an ordinary word, so it is not hidden.
 const WORD: usize = 8;
 const REDACTED: &str = "[redacted]";
 
 impl Redactor {
-    /// Hides these texts, as they are and as they look in a form, a URL and JSON.
+    /// Makes a redactor that hides these strings, as they are and as they appear in a form, a URL
+    /// and JSON.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hidden = Vec::new();
         for text in secrets {
             let form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
-            let json = serde_json::to_string(text).expect("a text is always JSON");
+            let json = serde_json::to_string(text).expect("a string always serializes to JSON");
             let json = json[1..json.len() - 1].to_owned();
             let forms = [text.to_owned(), form.replace('+', "%20"), form, json];
             hidden.extend(forms.into_iter().map(Zeroizing::new).filter(|form| form.len() >= WORD));
@@ -111,7 +111,7 @@ impl Redactor {
         Self(hidden)
     }
 
-    /// The text without any secret, in whatever case their escapes are.
+    /// Returns `text` with every secret replaced, whatever the case of its escapes.
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut shown = text.to_owned();
         for secret in &self.0 {
@@ -127,8 +127,8 @@ impl Redactor {
         shown
     }
 
-    /// The beginning of a body without any secret, as it may be printed. `None` if it is empty or may
-    /// hold a token.
+    /// Returns the beginning of a body, with its secrets hidden and escaped for printing. Returns
+    /// `None` if the body is empty or may contain a token.
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
         let longest = self.0.iter().map(|secret| secret.len()).max().unwrap_or_default();
         let (read, more) = body.split_at(body.len().min(Excerpt::LONGEST + 1 + longest));
@@ -136,7 +136,8 @@ impl Redactor {
             return None;
         }
         let mut shown = self.hide(&String::from_utf8_lossy(read)).into_bytes();
-        // What was cut may have been a secret that is no longer known by its beginning.
+        // The cut may have split a secret, and its beginning alone is not recognized: so as many
+        // bytes as the longest secret has are dropped.
         shown.truncate(if more.is_empty() { shown.len() } else { shown.len().saturating_sub(longest) });
         Some(Excerpt(&shown).to_string())
     }
