@@ -1,13 +1,15 @@
-//! `WWW-Authenticate` (RFC 9110 sections 11.3 and 11.6.1) and what a refusal asks for (RFC 6750 section 3).
-//! Imports nothing from this crate.
+//! The `WWW-Authenticate` header (RFC 9110 sections 11.3 and 11.6.1), and whether a new token can
+//! help against a 401 (RFC 6750 section 3). Imports nothing from this crate.
 //!
-//! The parser never fails: what is malformed is marked, what was read before it is kept, and reading goes on at the
-//! next comma. Every byte is looked at a bounded number of times.
+//! The parser never fails. It marks what is malformed, keeps what it read before, and continues at
+//! the next comma. It looks at every byte a bounded number of times.
 
-/// One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1): what an API wants instead of the token it got.
+/// One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1), in which an API says
+/// what it requires instead of the token it got.
 ///
-/// Its form is `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` (RFC 9110 section 11.3). What a Bearer challenge may say
-/// is in RFC 6750 section 3. A [`Call`](crate::Call), and so the agent, reads challenges by itself.
+/// Its grammar is `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` (RFC 9110 section 11.3). The
+/// parameters of a Bearer challenge are defined in RFC 6750 section 3. A [`Call`](crate::Call), and
+/// so the agent, reads challenges by itself.
 ///
 /// # Examples
 ///
@@ -27,8 +29,8 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Reads the values of all `WWW-Authenticate` header lines, in order. Never fails: see
-    /// [`is_malformed`](Self::is_malformed).
+    /// Parses the values of all `WWW-Authenticate` header lines, in order. Never fails; a challenge
+    /// that breaks the grammar is marked (see [`is_malformed`](Self::is_malformed)).
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -53,7 +55,7 @@ impl Challenge {
         challenges
     }
 
-    /// The scheme in lower case (schemes are case-insensitive, RFC 9110 section 11.1).
+    /// Returns the scheme in lower case (schemes are case-insensitive, RFC 9110 section 11.1).
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -65,7 +67,8 @@ impl Challenge {
         &self.scheme
     }
 
-    /// The value of a parameter, without its quotes; `None` if it is not there. `name` in lower case.
+    /// Returns the value of a parameter, without its quotes, or `None` if the challenge does not
+    /// have it. `name` must be in lower case.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -82,7 +85,8 @@ impl Challenge {
         self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// All parameters, in the order they came: the names in lower case, the values without their quotes.
+    /// Returns all parameters in the order of the header, with the names in lower case and the
+    /// values without their quotes.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -93,7 +97,8 @@ impl Challenge {
         self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The `token68` after the scheme (RFC 9110 section 11.2), where there is one instead of parameters.
+    /// Returns the `token68` after the scheme (RFC 9110 section 11.2), if the challenge has one
+    /// instead of parameters.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -104,7 +109,8 @@ impl Challenge {
         self.token68.as_deref()
     }
 
-    /// Whether something in this challenge was not as the grammar says (RFC 9110 section 11.3); what could be read is there.
+    /// Whether part of this challenge breaks the grammar (RFC 9110 section 11.3). Whatever could be
+    /// read is kept.
     ///
     /// ```
     /// # use client_credentials::Challenge;
@@ -118,7 +124,8 @@ impl Challenge {
     }
 
     fn push(&mut self, name: String, value: String) {
-        // RFC 9110 section 11.2: each parameter once. The first one counts. Section 11.3: a token68 or parameters.
+        // RFC 9110 section 11.2 allows each parameter once, so the first one counts. Section 11.3
+        // allows either a token68 or parameters.
         if self.params.len() == MOST_PARAMS || self.param(&name).is_some() || self.token68.is_some() {
             self.malformed = true;
         } else {
@@ -127,14 +134,16 @@ impl Challenge {
     }
 }
 
-/// No scheme has a tenth as many. Looking for a repeated name takes a bounded time then.
+/// Ten times what any real scheme uses; it bounds the search for duplicate names.
 const MOST_PARAMS: usize = 64;
 
-/// Whether a 401 with these challenges may be mended by a new token of the same kind (RFC 6750 section 3.1).
+/// Whether a new token of the same kind may help against a 401 with these challenges (RFC 6750
+/// section 3.1).
 ///
-/// Not if the Bearer challenge speaks of something else: `invalid_request`, `insufficient_scope`, or
-/// `insufficient_user_authentication` (RFC 9470). Real servers send a 401 without any challenge, with other schemes,
-/// or with words of their own for an expired token; those count as refusals of the token.
+/// It cannot if there are Bearer challenges and each of them names another problem:
+/// `invalid_request`, `insufficient_scope`, or `insufficient_user_authentication` (RFC 9470).
+/// Everything else counts as a refusal of the token, because for an expired one real servers send
+/// no challenge at all, other schemes, or errors of their own.
 pub(crate) fn renewal_may_help(challenges: &[Challenge]) -> bool {
     let mut errors = challenges.iter().filter(|one| one.scheme == "bearer").map(|one| one.param("error")).peekable();
     errors.peek().is_none()
@@ -159,7 +168,7 @@ impl Reader<'_> {
             }
             let word = self.take(is_tchar);
             let gap = self.skip(is_space);
-            // Parameters belong to a challenge of the same header line.
+            // A parameter belongs to a challenge of the same header line.
             let current = if out.len() > first { out.last_mut() } else { None };
             match (word.is_empty(), self.peek(), current) {
                 (false, Some(b'='), Some(challenge)) => {
@@ -180,7 +189,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows `auth-scheme 1*SP`: a `token68`, the first parameter, or nothing.
+    /// Reads what follows `auth-scheme 1*SP`: a `token68`, the first parameter, or nothing.
     fn after_scheme(&mut self, scheme: String) -> Challenge {
         let scheme = scheme.to_ascii_lowercase();
         let mut challenge = Challenge { scheme, params: Vec::new(), token68: None, malformed: false };
@@ -208,8 +217,8 @@ impl Reader<'_> {
         challenge
     }
 
-    /// `BWS ( token / quoted-string )`, then the end of the list element. Unquoted values may hold more than `token`
-    /// allows, because real ones do.
+    /// Reads `BWS ( token / quoted-string )`, up to the end of the list element. An unquoted value
+    /// may contain more than `token` allows, because real ones do.
     fn value(&mut self, name: String, challenge: &mut Challenge) {
         self.skip(is_space);
         let value = if self.peek() == Some(b'"') {
@@ -228,7 +237,7 @@ impl Reader<'_> {
         }
     }
 
-    /// RFC 9110 section 5.6.4; `None` if it is never closed.
+    /// Reads a quoted string (RFC 9110 section 5.6.4). Returns `None` if it is not closed.
     fn quoted(&mut self) -> Option<String> {
         self.at += 1;
         let mut value = Vec::new();
@@ -266,7 +275,7 @@ impl Reader<'_> {
         length
     }
 
-    /// ASCII by the choice of its callers.
+    /// Takes the bytes that `which` accepts. It must accept only ASCII.
     fn take(&mut self, which: fn(u8) -> bool) -> String {
         let start = self.at;
         self.skip(which);
@@ -278,12 +287,12 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// RFC 9110 section 5.6.2.
+/// Whether `byte` may be part of a `token` (RFC 9110 section 5.6.2).
 fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// RFC 9110 section 11.2, without the padding.
+/// Whether `byte` may be part of a `token68`, apart from its padding (RFC 9110 section 11.2).
 fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
 }
@@ -332,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn d10_some_errors_say_that_a_new_token_is_useless() {
+    fn d10_some_errors_show_that_a_new_token_cannot_help() {
         assert!(!helps("Bearer error=\"invalid_request\""));
         assert!(!helps("Bearer error=\"insufficient_scope\", scope=\"admin\""));
         assert!(!helps("Bearer error=\"insufficient_user_authentication\""));
@@ -343,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_goes_on_after_what_is_malformed() {
+    fn parsing_continues_after_malformed_input() {
         let parsed = Challenge::parse(["Bearer realm=\"a\" x=1, error=invalid_token, =, \"q,q\" y, Basic realm=b"]);
         assert_eq!(parsed.len(), 2);
         assert_eq!(parsed[0].param("error"), Some("invalid_token"));
@@ -352,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_scheme_nor_parameter_is_left_out() {
+    fn input_that_is_neither_scheme_nor_parameter_is_skipped() {
         let schemes = |value| Challenge::parse([value]).iter().map(|one| one.scheme.clone()).collect::<Vec<_>>();
         assert_eq!(schemes("realm = \"x\""), [""; 0]);
         assert_eq!(schemes("Bearer\"x\", Basic realm=a"), ["basic"]);
@@ -378,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn unquoted_urls_and_bytes_beyond_ascii_are_read() {
+    fn unquoted_urls_and_non_ascii_bytes_are_read() {
         assert_eq!(Challenge::parse(["X uri=https://a.b/?c=d"])[0].param("uri"), Some("https://a.b/?c=d"));
         let latin: &[u8] = b"Bearer realm=\"\xe9\", error=invalid_token";
         assert_eq!(Challenge::parse([latin])[0].param("error"), Some("invalid_token"));

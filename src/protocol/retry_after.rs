@@ -1,9 +1,11 @@
-//! `Retry-After` (RFC 9110 section 10.2.3). Imports nothing from this crate.
+//! The `Retry-After` header (RFC 9110 section 10.2.3). Imports nothing from this crate.
 
 use std::time::{Duration, SystemTime};
 
-/// Reads a `Retry-After` value: `delay-seconds`, or one of the three forms of `HTTP-date` (section 5.6.7) seen from
-/// `now`. A date in the past is zero; anything else is `None`.
+/// Parses a `Retry-After` value, which is `delay-seconds` or one of the three forms of `HTTP-date`
+/// (section 5.6.7).
+///
+/// Returns the delay from `now`: zero for a date in the past, and `None` for a malformed value.
 pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -13,7 +15,7 @@ pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-/// A wrong day-name says nothing about the date: it is read as if it were the right one.
+/// Parses a date. A wrong weekday is ignored.
 fn http_date(text: &str) -> Option<SystemTime> {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     httpdate::parse_http_date(text).ok().or_else(|| {
