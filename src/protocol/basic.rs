@@ -1,4 +1,5 @@
-//! HTTP Basic as a token endpoint wants it (RFC 6749 section 2.3.1, RFC 7617 section 2). Imports `error`.
+//! HTTP Basic authentication at a token endpoint (RFC 6749 section 2.3.1, RFC 7617 section 2).
+//! Imports `error`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +8,12 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// How client id and secret are encoded for HTTP Basic (RFC 6749 section 2.3.1).
+/// How the client id and the secret are encoded for HTTP Basic (RFC 6749 section 2.3.1).
 ///
-/// Of twelve authorization servers that were tried, seven do not undo the encoding that RFC 6749 asks for. If a secret
-/// with special characters is refused, try [`Credentials::in_body`](crate::Credentials::in_body), then
-/// [`Minimal`](Self::Minimal), then [`Raw`](Self::Raw).
+/// RFC 6749 asks for form encoding, but seven of the twelve authorization servers that we tested do
+/// not decode it. If a server refuses a secret that contains special characters, try
+/// [`Credentials::in_body`](crate::Credentials::in_body), then [`Minimal`](Self::Minimal), then
+/// [`Raw`](Self::Raw).
 ///
 /// # Examples
 ///
@@ -26,25 +28,28 @@ use crate::error::Error;
 ///     (Raw, "Basic bXktY2xpZW50OmErYi9j"),             // my-client:a+b/c
 /// ] {
 ///     let credentials = Credentials::new("my-client", "a+b/c").basic_encoding(encoding);
-///     assert_eq!(request.encode(&credentials, &Attempt::default())?.headers()["authorization"], header);
+///     let sent = request.encode(&credentials, &Attempt::default())?;
+///     assert_eq!(sent.headers()["authorization"], header);
 /// }
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasicEncoding {
-    /// Form-encoded, as RFC 6749 section 2.3.1 and Appendix B say. The default.
+    /// Form encoding, as RFC 6749 section 2.3.1 and Appendix B require. This is the default.
     #[default]
     Rfc6749,
-    /// Only `%`, `+`, `&`, space, control and non-ASCII bytes are escaped (and `:` in the id), all as `%XX`.
-    /// Decodes to the same bytes at servers that follow the RFC, and is left intact by most that do not.
+    /// Percent-encoding (`%XX`) of `%`, `+`, `&`, space, control and non-ASCII bytes, and of `:` in
+    /// the id; nothing else is encoded. Servers that follow the RFC decode it to the same bytes,
+    /// and most servers that do not decode it accept it, too.
     Minimal,
-    /// Nothing is escaped (RFC 7617 section 2). SAP XSUAA and eBay want this. The id may hold no colon.
+    /// No encoding (RFC 7617 section 2), as SAP XSUAA and eBay expect. The id must not contain a
+    /// colon.
     Raw,
 }
 
-/// `Basic` of RFC 7617 section 2 over the encoded pair (RFC 6749 section 2.3.1), and whether it carries id or secret in
-/// another form than they have.
+/// Returns the value of the `Authorization` header (RFC 7617 section 2), and whether `encoding`
+/// changed the id or the secret (RFC 6749 section 2.3.1).
 pub(crate) fn header(client_id: &str, secret: &str, encoding: BasicEncoding) -> Result<(HeaderValue, bool), Error> {
     if encoding == BasicEncoding::Raw && client_id.contains(':') {
         return Err(Error::configuration(
@@ -114,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_minimal_escapes_only_what_must_be() {
+    fn d1_minimal_escapes_only_what_must_be_escaped() {
         let minimal = |id, secret| decoded(&header(id, secret, BasicEncoding::Minimal).expect("a header").0);
         assert_eq!(minimal("a:b c", "x/y==:z"), "a%3Ab%20c:x/y==:z");
         assert_eq!(minimal("id", "100%+a&b \u{e9}"), "id:100%25%2Ba%26b%20%C3%A9");
@@ -122,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn raw_refuses_a_colon_in_the_id() {
+    fn raw_rejects_a_colon_in_the_id() {
         let error = header("a:b", "s", BasicEncoding::Raw).expect_err("refused");
         assert!(error.to_string().contains("colon"), "{error}");
         assert_eq!(decoded(&header("a", "b:c", BasicEncoding::Raw).expect("a header").0), "a:b:c");
     }
 
     #[test]
-    fn the_pair_is_encoded_if_one_of_its_halves_is() {
+    fn encoded_is_true_if_the_id_or_the_secret_changed() {
         use BasicEncoding::{Minimal, Raw, Rfc6749};
         for (id, secret, encodings) in [
             ("id", "s3cret", &[][..]),

@@ -1,4 +1,5 @@
-//! Who asks: client authentication at the token endpoint (RFC 6749 section 2.3). Imports `basic`, `error`, `redact`.
+//! Client authentication at the token endpoint (RFC 6749 section 2.3). Imports `error`,
+//! `protocol::basic`, `redact`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::redact::Secret;
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
 
-/// The client, and how it proves who it is (RFC 6749 section 2.3).
+/// The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3).
 ///
 /// A token request uses exactly one method of client authentication:
 ///
@@ -55,7 +56,8 @@ enum Sent {
 }
 
 impl Credentials {
-    /// A client with a secret, sent by HTTP Basic, which every server must support (RFC 6749 section 2.3.1).
+    /// Makes credentials with a client secret. It is sent by HTTP Basic, which every server must
+    /// support (RFC 6749 section 2.3.1).
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest};
@@ -74,18 +76,20 @@ impl Credentials {
         })
     }
 
-    /// A client whose secret is asked for anew at each token request: from a file, a vault, the environment.
+    /// Makes credentials whose secret comes from a closure, for instance from a file, a vault or
+    /// the environment.
     ///
-    /// A rotated secret is thus picked up at the next renewal. Tokens fetched with it are shared only between sources
-    /// whose credentials are clones of this value. If the closure fails, the call that asked for a token gets an
-    /// [`Error::Configuration`] with the closure's error as its source.
+    /// The closure is called for each token request, so a rotated secret is used from the next
+    /// renewal on. If it fails, the fetch fails with [`Error::Credentials`], whose source is the
+    /// closure's error. Tokens are shared only between sources whose credentials are clones of this
+    /// value.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Secret};
     /// let credentials = Credentials::with_secret_from("my-client", || {
     ///     Ok(Secret::from(std::fs::read_to_string("/run/secrets/client")?.trim_end()))
     /// });
-    /// // The file is not read before a token is needed.
+    /// // The file is not read until a token is needed.
     /// assert_eq!(credentials.client_id(), Some("my-client"));
     /// ```
     #[must_use]
@@ -100,11 +104,11 @@ impl Credentials {
         })
     }
 
-    /// A client that sends only its `client_id`: it proves itself by a client certificate (RFC 8705 section 2) or by
-    /// the grant.
+    /// Makes credentials that send only the `client_id`. The client proves its identity by a client
+    /// certificate (RFC 8705 section 2) or by the grant.
     ///
-    /// The proof is not in the request, so tokens are shared only between sources whose credentials are clones of
-    /// this value.
+    /// The proof is not part of the request, so tokens are shared only between sources whose
+    /// credentials are clones of this value.
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest};
@@ -118,9 +122,12 @@ impl Credentials {
         Self(Method::Public { client_id: client_id.into(), instance: Instance::default() })
     }
 
-    /// No client authentication at all, for grants that carry their own proof, such as a signed assertion
-    /// (RFC 7523 section 2.1). Refused with the grant `client_credentials` (RFC 6749 section 4.4) unless the token
-    /// request has an `Authorization` header of its own.
+    /// Makes credentials without client authentication, for grants that carry their own proof, such
+    /// as a signed assertion (RFC 7523 section 2.1).
+    ///
+    /// The grant `client_credentials` needs client authentication (RFC 6749 section 4.4), so it is
+    /// refused with [`Error::Configuration`], unless the token request has an `Authorization`
+    /// header of its own.
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest};
@@ -136,13 +143,14 @@ impl Credentials {
         Self(Method::None { instance: Instance::default() })
     }
 
-    /// Sends id and secret in the body (`client_secret_post`) instead of by HTTP Basic (RFC 6749 section 2.3.1).
-    /// Without a secret this changes nothing.
+    /// Sends the id and the secret in the body (`client_secret_post`) instead of by HTTP Basic
+    /// (RFC 6749 section 2.3.1). Changes nothing for credentials without a secret.
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret").in_body(), &Attempt::default())?;
+    /// let credentials = Credentials::new("my-client", "s3cret").in_body();
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
     /// assert_eq!(
     ///     sent.body(),
     ///     b"grant_type=client_credentials&client_id=my-client&client_secret=s3cret"
@@ -154,8 +162,8 @@ impl Credentials {
         self.sent_as(Sent::Body)
     }
 
-    /// Sends id and secret by HTTP Basic in this encoding. Without a secret this changes nothing.
-    /// Default: [`BasicEncoding::Rfc6749`].
+    /// Sends the id and the secret by HTTP Basic in this encoding. Default:
+    /// [`BasicEncoding::Rfc6749`]. Changes nothing for credentials without a secret.
     ///
     /// ```
     /// # use client_credentials::{Attempt, BasicEncoding, Credentials, TokenRequest};
@@ -170,7 +178,7 @@ impl Credentials {
         self.sent_as(Sent::Basic(encoding))
     }
 
-    /// The client identifier, unless there is none.
+    /// Returns the client identifier, or `None` for [`Credentials::none`].
     ///
     /// ```
     /// # use client_credentials::Credentials;
@@ -192,7 +200,8 @@ impl Credentials {
         self
     }
 
-    /// What to put into one token request; asks the provider for the secret.
+    /// Returns what goes into one token request. Calls the closure, if there is one, for the
+    /// secret.
     pub(crate) fn authenticate(&self) -> Result<Authentication, Error> {
         match &self.0 {
             Method::Secret { client_id, secret, sent } => {
@@ -210,11 +219,14 @@ impl Credentials {
         }
     }
 
-    /// The same before a token is needed: no provider is asked, and what the request does not show is compared by instance.
+    /// Returns what identifies the client in a cache key, before a token is needed: what goes into
+    /// the request, and the instance, if the request does not contain the proof. Does not call the
+    /// closure.
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent } => {
-                // Each encoding writes this text differently, so how the secret is sent is part of the key.
+                // Each encoding writes a space differently, so how the secret is sent is part of
+                // the key.
                 let shown = present(client_id, Secret::from(" "), *sent)?;
                 Ok((shown, Some(instance.clone())))
             }
@@ -239,7 +251,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How one request is authenticated.
+/// The client authentication of one request.
 pub(crate) enum Authentication {
     Basic { header: HeaderValue, secret: Secret, encoded: bool },
     Body { client_id: String, secret: Secret },
@@ -247,7 +259,8 @@ pub(crate) enum Authentication {
     Nothing,
 }
 
-/// Equal to its clones only. One byte, because values without a size may share one address.
+/// A value that equals only its clones. It points to one byte, because values without a size may
+/// share an address.
 #[derive(Clone, Default)]
 pub(crate) struct Instance(Arc<u8>);
 
@@ -261,7 +274,8 @@ impl Eq for Instance {}
 
 fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication, Error> {
     for (name, text) in [("id", client_id), ("secret", secret.secret())] {
-        // RFC 6749 sections A.1 and A.2 allow visible characters and space; Appendix B speaks of all of Unicode.
+        // RFC 6749 sections A.1 and A.2 allow visible characters and the space; Appendix B allows
+        // all of Unicode.
         if text.chars().any(char::is_control) {
             return Err(Error::configuration(format!(
                 "the client {name} holds a control character; is there a line break at its end?"
@@ -289,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_in_a_secret_is_named_and_the_secret_is_not() {
+    fn the_error_names_the_line_break_but_not_the_secret() {
         for credentials in [Credentials::new("id", "tok\n"), Credentials::new("id", "tok\n").in_body()] {
             let error = credentials.authenticate().err().expect("refused").to_string();
             assert!(error.contains("line break") && !error.contains("tok"), "{error}");
@@ -297,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_asked_at_each_request_and_its_error_is_the_cause() {
+    fn a_provider_is_called_for_each_request_and_its_error_is_the_cause() {
         use std::sync::atomic::{AtomicU32, Ordering};
         let calls = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&calls);
@@ -315,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_does_not_show_is_compared_by_instance() {
+    fn a_proof_outside_the_request_is_compared_by_instance() {
         let instance = |credentials: &Credentials| credentials.identity().expect("good").1;
         let one = Credentials::public("id");
         assert!(instance(&one) == instance(&one.clone()));
@@ -328,8 +342,8 @@ mod tests {
     }
 
     #[test]
-    fn how_a_provided_secret_is_sent_is_part_of_the_identity() {
-        let provided = Credentials::with_secret_from("id", || panic!("a key asks for no secret"));
+    fn the_encoding_of_a_provided_secret_is_part_of_the_identity() {
+        let provided = Credentials::with_secret_from("id", || panic!("making a key must not call the closure"));
         let header = |encoding| match provided.clone().basic_encoding(encoding).identity().expect("good").0 {
             Authentication::Basic { header, .. } => header,
             _ => panic!("not Basic"),
