@@ -1,4 +1,5 @@
-//! A token request as an HTTP request.
+//! Encodes a token request as an HTTP request. Imports `error`, `protocol::credentials`,
+//! `protocol::request`, `redact`, `transport`.
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
@@ -10,14 +11,18 @@ use crate::redact::Redactor;
 use crate::transport::Attempt;
 
 impl TokenRequest {
-    /// The HTTP request that asks for a token (RFC 6749 section 4.4.2). The body or the `Authorization` header holds the
-    /// client secret. `attempt` is for proofs that are made anew for each attempt; a client secret needs none.
+    /// Makes the HTTP request that asks for a token (RFC 6749 section 4.4.2). Its body or its
+    /// `Authorization` header contains the client secret.
+    ///
+    /// `attempt` is for client authentication that needs a new proof for each attempt; a client
+    /// secret does not use it.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the credentials cannot be sent this way, there would be two methods of client
-    /// authentication (RFC 6749 section 2.3) or, for `client_credentials`, none. [`Error::Credentials`] if their secret
-    /// cannot be read.
+    /// [`Error::Configuration`] if the credentials cannot be sent this way, if the request would
+    /// use two methods of client authentication (RFC 6749 section 2.3), or if it would use none
+    /// with the grant `client_credentials`. [`Error::Credentials`] if the client secret cannot be
+    /// read.
     ///
     /// # Examples
     ///
@@ -61,7 +66,8 @@ impl TokenRequest {
         Ok(request)
     }
 
-    /// RFC 6749 section 2.3: not more than one method in each request. Section 4.4: the grant needs one.
+    /// Checks that the request uses at most one method of client authentication (RFC 6749
+    /// section 2.3), and that the grant `client_credentials` uses one (section 4.4).
     pub(crate) fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
         let own_header = self.headers.contains_key(AUTHORIZATION);
         match authentication {
@@ -79,7 +85,7 @@ impl TokenRequest {
         }
     }
 
-    /// An empty `scope` is left out (RFC 6749 section 3.2).
+    /// Returns the parameters in order. An empty `scope` is left out (RFC 6749 section 3.2).
     fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
         let mut pairs = vec![("grant_type", self.grant_type.as_str())];
         pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
@@ -89,8 +95,9 @@ impl TokenRequest {
         pairs
     }
 
-    /// Hides every text that a server could only have from this request: the client secret, the Basic value, an
-    /// `Authorization` header, long parameter values such as an assertion.
+    /// Returns a redactor for the texts that a server can only have got from this request: the
+    /// client secret, the Basic value, an `Authorization` header, and long parameter values such as
+    /// an assertion.
     pub(crate) fn redactor(&self, authentication: &Authentication) -> Redactor {
         const LONG: usize = 16;
         let mut secrets: Vec<&str> = Vec::new();
@@ -109,12 +116,13 @@ impl TokenRequest {
     }
 }
 
-/// RFC 6749 Appendix B.
+/// Encodes a form (RFC 6749 Appendix B).
 fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
 }
 
-/// One object of strings; a name that comes again at once makes its value an array.
+/// Encodes one object of strings. Consecutive parameters with the same name become one member,
+/// whose value is an array.
 fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
     let member = |same: &[(&str, &str)]| {
         let values: Vec<String> = same.iter().map(|(_, value)| quoted(value)).collect();
@@ -126,7 +134,7 @@ fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a text is always JSON")
+    serde_json::to_string(text).expect("a string always serializes to JSON")
 }
 
 #[cfg(test)]

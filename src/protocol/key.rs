@@ -1,5 +1,5 @@
-//! What makes two token requests the same.
-//! Imports `credentials`, `error`, `request`.
+//! The key under which a token is cached, which decides whether two token requests ask for the same
+//! token. Imports `error`, `protocol::credentials`, `protocol::request`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,15 +11,16 @@ use crate::error::Error;
 use crate::protocol::credentials::{Credentials, Instance};
 use crate::protocol::request::TokenRequest;
 
-/// The key of a cached token: the whole token request, and the client that sends it.
+/// The key of a cached token: the token request and the client that sends it.
 ///
-/// Two keys are equal if and only if the token requests ask for the same token. The key is made from the encoded token request with its
-/// headers and its client authentication, so no field can be forgotten. The order of scopes, resources, parameters and
-/// headers does not matter.
+/// Two keys are equal if and only if the token requests ask for the same token. A key is made from
+/// the encoded token request with its headers and its client authentication, so no field can be
+/// forgotten. The order of scopes, resources, parameters and headers does not matter.
 ///
-/// What the request does not show is compared by instance: a secret from a closure, or a proof such as a client
-/// certificate. Clones of the same [`Credentials`] are equal then, others are not. The memory is overwritten when the last
-/// clone is dropped.
+/// A proof that is not part of the request is compared by instance. This applies to a secret from a
+/// closure and to a client certificate: then only clones of the same [`Credentials`] are equal.
+///
+/// The memory of a key is overwritten when its last clone is dropped.
 ///
 /// # Examples
 ///
@@ -42,11 +43,12 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
-    /// The key of this token request by this client. No closure is called.
+    /// Makes the key of this token request, sent by this client. Does not call the closure that
+    /// provides a secret.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] as for [`TokenRequest::encode`].
+    /// [`Error::Configuration`] in the same cases as [`TokenRequest::encode`].
     ///
     /// # Examples
     ///
@@ -68,7 +70,7 @@ impl CacheKey {
 
         let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         let mut put = |part: &[u8]| {
-            // The length before each part: no two lists of parts give the same bytes.
+            // With its length before each part, no two lists of parts give the same bytes.
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part);
         };
@@ -83,7 +85,8 @@ impl CacheKey {
             put(alias.as_bytes());
         }
         drop(Zeroizing::new(http.into_body()));
-        // A copy of just its length: a vector that is cut would leave its old memory behind.
+        // Copied to its exact length, because shrinking the vector would leave its old memory
+        // behind, unwiped.
         let request = Arc::new(Zeroizing::new(bytes.as_slice().into()));
         Ok(Self { request, instance })
     }
@@ -91,7 +94,7 @@ impl CacheKey {
 
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Equal keys have equal requests; the instance decides the rest.
+        // Equal keys have equal requests. Keys that differ only in the instance share a hash.
         self.request.hash(state);
     }
 }
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_keys_have_equal_hashes_and_others_most_likely_not() {
+    fn equal_keys_have_equal_hashes_and_different_keys_most_likely_not() {
         let hash = RandomState::new();
         assert_eq!(hash.hash_one(key("a b")), hash.hash_one(key("b a")));
         assert_ne!(hash.hash_one(key("a")), hash.hash_one(key("b")));

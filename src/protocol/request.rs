@@ -1,5 +1,8 @@
-//! The token request: what is asked of the token endpoint (RFC 6749 sections 3.2 and 4.4.2), and where the token may go.
-//! Imports `audience`, `credentials`, `error`, `redact`; its own part is `encode`.
+//! The token request: the parameters that the token endpoint gets (RFC 6749 sections 3.2 and
+//! 4.4.2), and the origins that may receive the token. Imports `error`, `origin`, `redact`.
+//!
+//! `TokenRequest::encode` is in `protocol::encode`, and `TokenRequest::decode` in
+//! `protocol::decode`.
 
 use std::fmt;
 
@@ -9,10 +12,11 @@ use crate::error::Error;
 use crate::origin::{self, Endpoint, Origins};
 use crate::redact::Secret;
 
-/// What is asked of the token endpoint, and where the token may go.
+/// A request for an access token, and the origins that the token may be sent to.
 ///
-/// Every parameter is sent on every renewal. The value does no I/O: [`encode`](Self::encode) makes the HTTP request,
-/// [`decode`](Self::decode) reads the answer, and a [`TokenSource`](crate::TokenSource) does both when it is time.
+/// Every renewal sends the same parameters. This type does no I/O: [`encode`](Self::encode) makes
+/// the HTTP request, [`decode`](Self::decode) reads the response, and a
+/// [`TokenSource`](crate::TokenSource) calls both when it needs a token.
 ///
 /// # Examples
 ///
@@ -46,7 +50,7 @@ pub struct TokenRequest {
     pub(super) origins: Origins,
 }
 
-/// How the parameters of a token request are written: a form or JSON.
+/// The format of the parameters in the body of a token request.
 ///
 /// # Examples
 ///
@@ -66,16 +70,18 @@ pub struct TokenRequest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded`, as RFC 6749 section 4.4.2 says. The default.
+    /// `application/x-www-form-urlencoded`, as RFC 6749 section 4.4.2 requires. This is the
+    /// default.
     #[default]
     Form,
-    /// One JSON object of strings (a repeated `resource` becomes an array). Auth0 and some others take it.
+    /// One JSON object of strings, in which a repeated `resource` becomes an array. Auth0 and some
+    /// other servers accept it.
     Json,
 }
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
 
-/// Parameters with a method of their own, or that client authentication writes.
+/// Parameters that have a method of their own, or are written by client authentication.
 const RESERVED_PARAMETERS: [&str; 8] = [
     "grant_type",
     "scope",
@@ -87,17 +93,18 @@ const RESERVED_PARAMETERS: [&str; 8] = [
     "client_assertion_type",
 ];
 
-/// Headers that the body, the connection or the answer decide about.
+/// Headers that depend on the body, the connection or the response.
 const RESERVED_HEADERS: [&str; 7] =
     ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
 
 impl TokenRequest {
-    /// A `client_credentials` request to this token endpoint (RFC 6749 section 4.4.2): an https URL, or an http URL of this
-    /// machine (section 3.2). An existing query is kept byte for byte.
+    /// Makes a `client_credentials` request to this token endpoint (RFC 6749 section 4.4.2).
+    /// `endpoint` is an https URL (section 3.2), or an http URL whose host is `localhost` or a
+    /// loopback address. Its query, if any, is kept byte for byte.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if `endpoint` is no such URL, or holds user info or a fragment.
+    /// [`Error::Configuration`] if `endpoint` is not such a URL, or has user info or a fragment.
     ///
     /// # Examples
     ///
@@ -111,12 +118,13 @@ impl TokenRequest {
         Ok(Self::to(Endpoint::new(endpoint)?))
     }
 
-    /// A request as from [`new`](Self::new), but also over plain http to any host. Everybody on the way can then read the
-    /// client secret and the token.
+    /// Makes a request as [`new`](Self::new) does, but allows plain http to any host. Everyone on
+    /// the network path can then read the client secret and the token.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if `endpoint` is not an http(s) URL, or holds user info or a fragment.
+    /// [`Error::Configuration`] if `endpoint` is not an http(s) URL, or has user info or a
+    /// fragment.
     ///
     /// # Examples
     ///
@@ -144,13 +152,13 @@ impl TokenRequest {
         }
     }
 
-    /// Another grant than `client_credentials`: a name or an absolute URI (RFC 6749 section 4.5), with its parameters
-    /// given by [`parameter`](Self::parameter).
+    /// Selects another grant than `client_credentials`, by its name or absolute URI (RFC 6749
+    /// section 4.5). Add the parameters of the grant with [`parameter`](Self::parameter).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] for the empty name, characters outside `%x21-7E`, and `password` (RFC 9700 section
-    /// 2.4).
+    /// [`Error::Configuration`] if `grant_type` is empty, contains a character outside `%x21-7E`,
+    /// or is `password` (RFC 9700 section 2.4).
     ///
     /// # Examples
     ///
@@ -174,12 +182,15 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// Adds scopes, separated by single spaces (RFC 6749 section 3.3). May be called again; order and repetition do
-    /// not matter. Without any, the parameter `scope` is left out, and the server decides.
+    /// Adds scopes, separated by single spaces (RFC 6749 section 3.3).
+    ///
+    /// Each call adds to the scopes of the calls before; order and repetition do not matter.
+    /// Without a scope, the parameter `scope` is left out, and the server decides.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the list is empty or a scope holds a character the RFC does not allow.
+    /// [`Error::Configuration`] if the list is empty, or a scope contains a character that the
+    /// RFC does not allow.
     ///
     /// # Examples
     ///
@@ -207,8 +218,9 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// The API the token is for, as Auth0, Kong and others want it named: the parameter `audience`. If it is an https URL
-    /// (or an http URL of this machine), its origin may receive the token. The empty string means none.
+    /// Sets the parameter `audience`, by which Auth0, Kong and other servers identify the API that
+    /// the token is for. If it is an https URL, or an http URL whose host is loopback, its origin
+    /// may receive the token. The empty string removes the parameter.
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
@@ -221,18 +233,20 @@ impl TokenRequest {
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         let audience = audience.into();
-        // An audience that is no such URL names no origin; a source without any origin says so when it is built.
+        // An audience that is not such a URL names no origin. If nothing else names one, building
+        // the source reports it.
         let _ = self.origins.add(&audience);
         self.audience = Some(audience).filter(|name| !name.is_empty());
         self
     }
 
-    /// Adds a resource indicator: an absolute URI without a fragment (RFC 8707 section 2). May be called again. If it
-    /// is an https URL (or an http URL of this machine), its origin may receive the token.
+    /// Adds a resource indicator: an absolute URI without a fragment (RFC 8707 section 2). Each
+    /// call adds one. If it is an https URL, or an http URL whose host is loopback, its origin may
+    /// receive the token.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if it is not an absolute URI, or has a fragment.
+    /// [`Error::Configuration`] if `resource` is not an absolute URI, or has a fragment.
     ///
     /// # Examples
     ///
@@ -258,12 +272,14 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// The organization the token is for, as Auth0 wants it named: the parameter `organization` (see [Auth0: machine-to-machine
-    /// access for organizations](https://auth0.com/docs/manage-users/organizations/organizations-for-m2m-applications)).
+    /// Sets the parameter `organization`, by which Auth0 identifies the organization that the token
+    /// is for. Source: [Auth0: machine-to-machine access for organizations][m2m].
+    ///
+    /// [m2m]: https://auth0.com/docs/manage-users/organizations/organizations-for-m2m-applications
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if it is empty or was given already.
+    /// [`Error::Configuration`] if `organization` is empty, or was set already.
     ///
     /// # Examples
     ///
@@ -279,12 +295,14 @@ impl TokenRequest {
         self.parameter("organization", organization)
     }
 
-    /// Any further parameter of the token request. Its value never shows in `Debug`.
+    /// Adds a parameter to the token request. `Debug` does not show its value.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the name or the value is empty, the name was given already (RFC 6749 section 3.2),
-    /// or it is one that this crate writes itself: `grant_type`, `scope`, `audience`, `resource`, `client_*`.
+    /// [`Error::Configuration`] if the name or the value is empty, if the name was used already
+    /// (RFC 6749 section 3.2), or if this crate writes the parameter itself: `grant_type`, `scope`,
+    /// `audience`, `resource`, `client_id`, `client_secret`, `client_assertion`,
+    /// `client_assertion_type`.
     ///
     /// # Examples
     ///
@@ -318,14 +336,17 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// A further header of the token request, such as an API key or `User-Agent`. Its value never shows in `Debug`.
+    /// Adds a header to the token request, such as an API key or `User-Agent`. `Debug` does not
+    /// show its value.
     ///
-    /// `Authorization` is for grants that need their own scheme there, with [`Credentials::none`](crate::Credentials::none).
+    /// Set `Authorization` only for a grant that needs a scheme of its own, and together with
+    /// [`Credentials::none`](crate::Credentials::none).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the name or value is not a legal header, was given already, or is one that this
-    /// crate writes itself: `Accept`, `Content-Type`, `Content-Length`, `Host` and other connection headers.
+    /// [`Error::Configuration`] if the name or the value is not legal in a header, if the header
+    /// was added already, or if this crate writes it itself: `Accept`, `Content-Type`,
+    /// `Content-Length`, `Host` and other headers of the connection.
     ///
     /// # Examples
     ///
@@ -353,7 +374,7 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// How the parameters are written. Default: [`BodyFormat::Form`] (RFC 6749 section 4.4.2).
+    /// Sets the format of the body. Default: [`BodyFormat::Form`] (RFC 6749 section 4.4.2).
     ///
     /// ```
     /// # use client_credentials::{Attempt, BodyFormat, Credentials, TokenRequest};
@@ -369,9 +390,11 @@ impl TokenRequest {
         self
     }
 
-    /// A `token_type` that means `Bearer` at this server, in any case of letters. eBay says
-    /// `Application Access Token`, Apigee `BearerToken`. The token is still sent as `Bearer`. Without this call the answer is
-    /// refused: a type that is not understood must not be used (RFC 6749 section 7.1).
+    /// Accepts another `token_type` that means `Bearer` at this server, in upper or lower case.
+    ///
+    /// eBay calls it `Application Access Token`, Apigee `BearerToken`. The token is still sent as
+    /// `Bearer`. Without this setting, such a response is an error, because a token of an unknown
+    /// type must not be used (RFC 6749 section 7.1).
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock, TokenRequest};
@@ -394,12 +417,14 @@ impl TokenRequest {
         self
     }
 
-    /// Names an origin (scheme, host, port) that may receive the token; path and query of the URL are ignored. May be
-    /// called again. No token goes anywhere else (RFC 9700 section 4.9.1).
+    /// Allows an origin (scheme, host, port) to receive the token. The path and the query of the
+    /// URL are ignored. Each call adds one origin, and no token is sent to any other (RFC 9700
+    /// section 4.9.1).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if it is not an https URL, or an http URL of this machine, or holds user info.
+    /// [`Error::Configuration`] if `url` is neither an https URL nor an http URL whose host is
+    /// loopback, or has user info.
     ///
     /// # Examples
     ///
@@ -416,11 +441,12 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// Names an origin that may receive the token, also over plain http. Everybody on the way there can read it then.
+    /// Allows an origin to receive the token, even over plain http. Everyone on the network path
+    /// can then read the token.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if it is not an http(s) URL, or holds user info.
+    /// [`Error::Configuration`] if `url` is not an http(s) URL, or has user info.
     ///
     /// # Examples
     ///
@@ -436,8 +462,8 @@ impl TokenRequest {
         Ok(self)
     }
 
-    /// Lets the token go to every https URL (and plain http of this machine), whoever answers there. One URL that an
-    /// attacker chooses is then enough to steal it (RFC 9700 section 4.9.1).
+    /// Allows the token to be sent to every https URL, and to every http URL whose host is
+    /// loopback. One URL chosen by an attacker is then enough to steal it (RFC 9700 section 4.9.1).
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
@@ -452,8 +478,8 @@ impl TokenRequest {
         self
     }
 
-    /// Whether a request for this URL may carry the token: scheme, host and port must be those of an allowed origin.
-    /// A URL with user info, or with a port that cannot be read, never matches.
+    /// Whether a request for this URL may carry the token. Its scheme, host and port must be those
+    /// of an allowed origin. A URL with user info, or with an invalid port, is never allowed.
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
@@ -470,8 +496,9 @@ impl TokenRequest {
         self.origins.allows(uri)
     }
 
-    /// This request with every list whose order means nothing in one order. Two requests ask for the same token if and
-    /// only if their canonical forms encode to the same bytes and read answers alike.
+    /// Returns this request with its scopes, resources, parameters and token types sorted, because
+    /// their order has no meaning. Two requests ask for the same token if and only if their
+    /// canonical forms encode to the same bytes and accept the same token types.
     pub(crate) fn canonical(&self) -> Self {
         let mut canonical = self.clone();
         canonical.scopes.sort_unstable();
@@ -489,7 +516,7 @@ impl TokenRequest {
         !self.origins.is_empty()
     }
 
-    /// Host and port of the token endpoint, for messages.
+    /// Returns the host and port of the token endpoint, for messages.
     pub(crate) fn endpoint_host(&self) -> &str {
         self.endpoint.host()
     }
@@ -512,7 +539,8 @@ impl fmt::Debug for TokenRequest {
     }
 }
 
-/// RFC 3986 section 4.3, as far as it takes to tell a URI from a path or a host name.
+/// Whether `text` is an absolute URI (RFC 3986 section 4.3). Checks only enough to tell a URI from
+/// a path or a host name.
 fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
