@@ -1,5 +1,8 @@
-//! The answer of the token endpoint: a token (RFC 6749 section 5.1) or an error (section 5.2).
-//! Imports `credentials`, `error`, `clock`, `request`, `retry`, `token`; its own part is `object`.
+//! Decodes the response of the token endpoint: a token (RFC 6749 section 5.1) or an error
+//! (section 5.2).
+//!
+//! Imports `clock`, `error`, `redact`, and from `protocol` the modules `credentials`, `members`,
+//! `request`, `retry_after`, `token`.
 
 use std::mem;
 use std::sync::Arc;
@@ -19,13 +22,16 @@ use crate::protocol::token::AccessToken;
 use crate::redact::Redactor;
 
 impl TokenRequest {
-    /// Reads the answer to this request (RFC 6749 sections 5.1 and 5.2). `sent_at` is the moment before the request was
-    /// sent: the token's age counts from there, so that time spent on the way never makes it look younger than it is.
+    /// Reads the response to this request (RFC 6749 sections 5.1 and 5.2).
+    ///
+    /// `sent_at` is the moment before the request was sent. The age of the token counts from there,
+    /// so that time spent on the network never makes it look younger than it is.
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] if the status is not 2xx, or the body says `error`; [`Error::Protocol`] if the body of a 2xx
-    /// answer is not a token response, or its token cannot be used.
+    /// [`Error::Denied`] if the status is not 2xx, or the body contains an `error` code.
+    /// [`Error::Protocol`] if the body of a 2xx response is not a token response, or its token
+    /// cannot be used.
     ///
     /// # Examples
     ///
@@ -43,8 +49,8 @@ impl TokenRequest {
         self.decode_sent(response, sent_at, &Authentication::Nothing)
     }
 
-    /// The same, for a request that was sent with this client authentication: no error shows a secret of it, should the
-    /// server have repeated it.
+    /// Works like [`decode`](Self::decode), for a request that was sent with this client
+    /// authentication: if the server repeated its secret, no error shows it.
     pub(crate) fn decode_sent<B: AsRef<[u8]>>(
         &self,
         response: &http::Response<B>,
@@ -61,7 +67,7 @@ impl TokenRequest {
         self.read(&answer)
     }
 
-    /// Not generic, to be there once.
+    /// Not generic, so that it is compiled only once.
     fn read(&self, answer: &Answer<'_>) -> Result<AccessToken, Error> {
         let mut object = Object::default();
         let read = object.read(answer.body, answer.is_form());
@@ -109,14 +115,15 @@ impl TokenRequest {
             Some(Member::Text(text)) => Some(spaced(text)),
             Some(Member::Other(value)) => scope_list(value),
             Some(Member::Number(_)) => None,
-            // Bitbucket said `scopes` until May 2026.
+            // Bitbucket called it `scopes` until May 2026.
             None | Some(Member::Null) => object.more.get("scopes").and_then(scope_list),
         };
         AccessToken::new(token, expires_in, scope, mem::take(&mut object.more), answer.sent_at)
             .ok_or(ProtocolErrorKind::InvalidAccessToken)
     }
 
-    /// RFC 6749 section 7.1: a type that is not understood must not be used. Compared without case (section 5.1).
+    /// Whether `token_type` means `Bearer`, in upper or lower case (RFC 6749 section 5.1). A token
+    /// of an unknown type must not be used (section 7.1).
     fn means_bearer(&self, token_type: &str) -> bool {
         token_type.eq_ignore_ascii_case("bearer")
             || self.token_type_aliases().iter().any(|alias| alias.eq_ignore_ascii_case(token_type))
@@ -146,7 +153,7 @@ impl TokenRequest {
     }
 }
 
-/// What a token endpoint answered, and what it was asked with.
+/// A response of the token endpoint, with what is known about its request.
 struct Answer<'a> {
     status: StatusCode,
     headers: &'a HeaderMap,
@@ -164,13 +171,15 @@ impl Answer<'_> {
     }
 }
 
-/// RFC 6749 section A.14, and what real servers make of it: a string, a fraction, a negative number.
+/// Reads `expires_in` (RFC 6749 section A.14). Real servers also send a string, a fraction or a
+/// negative number.
 fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
     match value {
-        // `as` saturates: no lifetime overflows, and the longest honoured one is a day.
+        // `as` saturates, so no number overflows. No lifetime beyond a day is honoured anyway.
         Member::Number(number) => Some(*number as u64),
         Member::Text(text) => whole_seconds(text),
-        // serde_json with its feature `arbitrary_precision`, which another crate may have switched on.
+        // serde_json reads numbers this way with its feature `arbitrary_precision`, which another
+        // crate may have enabled.
         Member::Other(value) => value.as_f64().map(|number| number as u64),
         Member::Null => None,
     }
@@ -178,7 +187,8 @@ fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
     .ok_or(ProtocolErrorKind::InvalidExpiresIn)
 }
 
-/// Digits with or without a sign and a fraction: less than what `f64` reads, and without its tables.
+/// Parses digits with an optional minus sign and fraction. Drops the fraction, and returns 0 for a
+/// negative number. Accepts fewer spellings than the parser of `f64`, and does not link its tables.
 fn whole_seconds(text: &str) -> Option<u64> {
     let number = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -187,11 +197,12 @@ fn whole_seconds(text: &str) -> Option<u64> {
         return None;
     }
     let below_one = whole.is_empty() || text.starts_with('-');
-    // Only a number that is too large is left to fail.
+    // Parsing can fail only because the number is too large.
     Some(if below_one { 0 } else { whole.parse().unwrap_or(u64::MAX) })
 }
 
-/// RFC 6749 section 3.3; some servers send an array. A comma is a legal character of a value.
+/// Reads a list of scopes (RFC 6749 section 3.3). Some servers send an array. A comma does not
+/// separate, because a scope may contain one.
 fn scope_list(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(spaced(text)),
@@ -206,7 +217,7 @@ fn scope_list(value: &Value) -> Option<String> {
     }
 }
 
-/// The same with a single space between two values.
+/// Returns `text` with a single space between two values, and none around them.
 fn spaced(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len());
     for part in text.split_inclusive(' ').filter(|part| *part != " ") {
@@ -221,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_in_a_string_may_have_a_sign_and_a_fraction_and_nothing_else() {
+    fn seconds_in_a_string_allow_only_a_minus_sign_and_a_fraction() {
         let good = [("0", 0), ("3600", 3600), ("3599.9", 3599), ("5.", 5), (".5", 0), ("-5", 0), ("-0.5", 0)];
         for (text, seconds) in good {
             assert_eq!(whole_seconds(text), Some(seconds), "{text}");

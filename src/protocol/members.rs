@@ -1,4 +1,5 @@
-//! The members of an answer, from JSON or a form, without a copy where none is needed. Imports nothing from this crate.
+//! Parses the members of a response, from JSON or a form, and copies only where it must. Imports
+//! nothing from this crate.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,14 +10,16 @@ use serde_json::{Map, Value};
 
 pub(super) struct NotAnObject;
 
-/// More values than this are no token response.
+/// The most values that a body may contain. No token response has as many.
 const MOST_VALUES: usize = 8192;
 
-/// Not for this grant (RFC 6749 section 4.4.3): never kept.
+/// A member that is never kept, because this grant must not return it (RFC 6749 section 4.4.3).
 const REFRESH_TOKEN: &str = "refresh_token";
 
-/// The members of an answer. Those that decide about the token may be there once: two different readings of them are an
-/// attack surface.
+/// The members of a response.
+///
+/// A member that decides about the token may occur only once: if two parsers can read a response in
+/// two ways, an attacker can use the difference.
 #[derive(Default)]
 pub(super) struct Object<'a> {
     pub(super) access_token: Option<Member<'a>>,
@@ -25,11 +28,12 @@ pub(super) struct Object<'a> {
     pub(super) scope: Option<Member<'a>>,
     pub(super) error: Option<Member<'a>>,
     pub(super) more: Map<String, Value>,
+    /// A deciding member that occurred more than once.
     pub(super) repeated: Option<&'static str>,
 }
 
-/// A value that decides, or the name of a member, which is always text. Text is a part of the body, unless it has
-/// escapes in it.
+/// The value of a deciding member. Also the name of any member, which is always `Text`. Text
+/// borrows from the body, unless it contains escapes.
 pub(super) enum Member<'a> {
     Null,
     Text(Cow<'a, str>),
@@ -38,17 +42,19 @@ pub(super) enum Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// JSON whatever the content type says (RFC 8259 section 8.1 lets a reader ignore a byte order mark); a form only
-    /// if it says so. What is no object leaves an empty one.
+    /// Reads a body: JSON, whatever the content type is, or a form if the content type says so. Any
+    /// other body is an error, and the object stays empty. A byte order mark is ignored, as
+    /// RFC 8259 section 8.1 allows.
     pub(super) fn read(&mut self, body: &'a [u8], is_form: bool) -> Result<(), NotAnObject> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        // Each value but the first follows one of these, and takes up to a kilobyte as a tree in memory.
+        // Each value but the first follows one of these bytes. As a tree in memory, a value takes
+        // up to a kilobyte.
         let values =
             || body.iter().filter(|&&byte| matches!(byte, b'{' | b'[' | b',') || (is_form && byte == b'&')).count();
         if body.len() > MOST_VALUES && values() > MOST_VALUES {
             return Err(NotAnObject);
         }
-        // What begins so is an object or no JSON at all.
+        // A body that begins with a brace is an object or not JSON at all.
         if body.trim_ascii_start().starts_with(b"{") {
             let mut json = serde_json::Deserializer::from_slice(body);
             if json.deserialize_any(Reader(Some(self))).and_then(|_| json.end()).is_ok() {
@@ -71,7 +77,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// The name and the place of a member that decides.
+    /// Returns the name and the field of a deciding member, `None` for any other member.
     fn place(&mut self, name: &str) -> Option<(&'static str, &mut Option<Member<'a>>)> {
         Some(match name {
             "access_token" => ("access_token", &mut self.access_token),
@@ -87,7 +93,8 @@ impl<'a> Object<'a> {
         self.more.get(name).and_then(Value::as_str)
     }
 
-    /// `error`, if it is one: at Bitbucket it is an object, and `error = 1*NQSCHAR`.
+    /// Returns the error code: `error`, if it is a string that is not empty (`error = 1*NQSCHAR`).
+    /// At Bitbucket it is an object.
     pub(super) fn code(&self) -> Option<&str> {
         match &self.error {
             Some(Member::Text(code)) if !code.is_empty() => Some(code),
@@ -96,7 +103,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Reads any value; the members of the outermost one go into the object.
+/// Reads any value. The members of the outermost one go into the object.
 struct Reader<'o, 'de>(Option<&'o mut Object<'de>>);
 
 impl<'de> Visitor<'de> for Reader<'_, 'de> {
@@ -148,7 +155,8 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                     object.repeated = Some(name);
                 }
             } else if name == REFRESH_TOKEN {
-                // Read all the same, since what is ignored may be no UTF-8.
+                // Parsed nevertheless, because serde_json does not check that a value it skips is
+                // UTF-8.
                 members.next_value::<Value>()?;
             } else {
                 object.more.insert(name.into_owned(), members.next_value()?);

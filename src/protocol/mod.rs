@@ -1,6 +1,8 @@
-//! Bytes: what the RFCs say of requests, answers, tokens and challenges. No clock, no lock, no I/O:
-//! time and random numbers are arguments. Imports only from the ground floor, the modules of `src`
-//! itself.
+//! Bytes: encoding and decoding of everything that the RFCs define: token requests, their
+//! responses, tokens, challenges.
+//!
+//! No module here takes a lock, reads a clock or does I/O: time and random numbers are arguments.
+//! They may import each other and the ground floor, the modules directly in `src`.
 
 pub(crate) mod basic;
 pub(crate) mod challenge;

@@ -1,4 +1,4 @@
-//! An access token and what came with it. Imports `clock`.
+//! The access token, and the other members of the token response. Imports `clock`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::clock::Moment;
 
 /// An access token (RFC 6749 section 1.4), ready to be sent.
 ///
-/// Cheap to clone; never printed. The token is opaque: nothing here looks inside it. A server may take it back at any time
-/// before it expires.
+/// A token is cheap to clone, and `Debug` does not show it. It is opaque: this crate never looks
+/// inside it. A server may revoke it at any time before it expires.
 ///
 /// # Examples
 ///
@@ -40,12 +40,13 @@ struct Parts {
     members: Option<Arc<Map<String, Value>>>,
 }
 
-/// The one scheme this crate sends (RFC 6750 section 2.1), whatever spelling the server used.
+/// The only scheme that this crate sends (RFC 6750 section 2.1), however the server spells it.
 const SCHEME: &str = "Bearer ";
 
 impl AccessToken {
-    /// `None` if `token` is not 1*(%x21-7E): the check that stops header injection. It is wider than `b64token`,
-    /// because real tokens hold `%`, `!`, `^` and `#`.
+    /// Makes a token. Returns `None` if `token` is not 1*(%x21-7E), a check that prevents header
+    /// injection. It accepts more than `b64token`, because real tokens contain `%`, `!`, `^` and
+    /// `#`.
     pub(crate) fn new(
         token: &str,
         expires_in: Option<Duration>,
@@ -53,7 +54,8 @@ impl AccessToken {
         members: Map<String, Value>,
         sent_at: Moment,
     ) -> Option<Self> {
-        // The most that a byte is beyond `!`, without an early end: this way the compiler looks at many bytes at a time.
+        // No early exit, so that the compiler can vectorize: the byte furthest above `!` must not
+        // lie beyond `~`.
         let most = token.bytes().fold(0, |most: u8, byte| most.max(byte.wrapping_sub(b'!')));
         if token.is_empty() || most > b'~' - b'!' {
             return None;
@@ -63,7 +65,8 @@ impl AccessToken {
         Some(Self(Arc::new(Parts { header, expires_in, sent_at, scope: scope.map(String::into_boxed_str), members })))
     }
 
-    /// The token itself, for what is no HTTP request: a password of git, a message on a queue. Do not log it.
+    /// Returns the raw token, for uses other than an HTTP request: a Git password, a queue message.
+    /// Do not log it.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -79,10 +82,10 @@ impl AccessToken {
     #[must_use]
     pub fn secret(&self) -> &str {
         let bytes = &self.0.header.as_bytes()[SCHEME.len()..];
-        std::str::from_utf8(bytes).expect("the constructor took visible ASCII only")
+        std::str::from_utf8(bytes).expect("the constructor accepts only visible ASCII")
     }
 
-    /// The value of the `Authorization` header (RFC 6750 section 2.1), marked sensitive.
+    /// Returns the value of the `Authorization` header (RFC 6750 section 2.1), marked sensitive.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -101,8 +104,9 @@ impl AccessToken {
         &self.0.header
     }
 
-    /// `expires_in` (RFC 6749 section 5.1) as the server stated it, in seconds, counted from [`sent_at`](Self::sent_at). A
-    /// negative number is read as zero. `None` if the server did not say.
+    /// Returns the lifetime that the server stated in `expires_in` (RFC 6749 section 5.1), counted
+    /// from [`sent_at`](Self::sent_at). A fraction of a second is cut off, and a negative number is
+    /// zero. Returns `None` if the server did not state one.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -118,8 +122,8 @@ impl AccessToken {
         self.0.expires_in
     }
 
-    /// The granted scope, if the server stated it, with one space between two values (RFC 6749 section 3.3). `None`
-    /// means: what was asked for (section 5.1).
+    /// Returns the granted scope, with one space between two values (RFC 6749 section 3.3). `None`
+    /// means that the server did not state it, and so granted what was requested (section 5.1).
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -129,7 +133,8 @@ impl AccessToken {
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
     /// let token = source.token()?;
     /// assert_eq!(token.scope(), Some("write read"));
-    /// assert!(token.scope().is_none_or(|granted| granted.split(' ').any(|value| value == "read")));
+    /// let granted = |wanted| token.scope().is_none_or(|all| all.split(' ').any(|s| s == wanted));
+    /// assert!(granted("read"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
@@ -137,8 +142,8 @@ impl AccessToken {
         self.0.scope.as_deref()
     }
 
-    /// A member of the answer that the RFC does not know, such as `instance_url` of Salesforce.
-    /// `refresh_token` is dropped (RFC 6749 section 4.4.3).
+    /// Returns a member of the response that RFC 6749 does not define, such as Salesforce's
+    /// `instance_url`. `refresh_token` is never kept (RFC 6749 section 4.4.3).
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -148,7 +153,8 @@ impl AccessToken {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?;
     /// let token = source.token()?;
-    /// assert_eq!(token.member("instance_url").and_then(|url| url.as_str()), Some("https://x.example"));
+    /// let instance_url = token.member("instance_url").and_then(|url| url.as_str());
+    /// assert_eq!(instance_url, Some("https://x.example"));
     /// assert!(token.member("refresh_token").is_none());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -157,7 +163,8 @@ impl AccessToken {
         self.0.members.as_ref()?.get(name)
     }
 
-    /// The moment before the request for this token was sent: its age counts from here.
+    /// Returns the moment before the request for this token was sent. The age of the token counts
+    /// from it.
     ///
     /// ```
     /// # use client_credentials::{Clock, Credentials, SystemClock, TokenRequest, TokenSource, test_util::Script};
@@ -174,20 +181,21 @@ impl AccessToken {
         self.0.sent_at
     }
 
-    /// The same token in memory of its own: whoever clones it counts alone.
+    /// Returns a deep copy with its own reference count, so that its clones don't contend with
+    /// other threads.
     pub(crate) fn detached(&self) -> Self {
         let header = sensitive(self.0.header.as_bytes().to_vec());
         Self(Arc::new(Parts { header, scope: self.0.scope.clone(), members: self.0.members.clone(), ..*self.0 }))
     }
 
-    /// Whether both are the same token for a server that reads them.
+    /// Whether both are the same token, as a server reads them.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.header.as_bytes() == other.0.header.as_bytes()
     }
 }
 
 fn sensitive(bytes: Vec<u8>) -> HeaderValue {
-    let mut header = HeaderValue::try_from(bytes).expect("visible ASCII is a header value");
+    let mut header = HeaderValue::try_from(bytes).expect("visible ASCII is a valid header value");
     header.set_sensitive(true);
     header
 }
