@@ -1,4 +1,4 @@
-//! The tables of DESIGN.md, "Scale", and the plot `docs/scale.svg`:
+//! The tables of docs/simulation.md, and the plot `docs/scale.svg`:
 //! `cargo bench --manifest-path benches/Cargo.toml --bench scale`, with `-- start` for one of the tables
 //! (start, events, lives, calls, rules). The plot comes with the first.
 //!

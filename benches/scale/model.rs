@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::process::{Play, Traffic};
 
-/// The numbers of DESIGN.md, "Defaults", in seconds.
+/// The numbers of docs/decisions.md, "Defaults", in seconds.
 pub struct Timing {
     pub opens: f64,
     pub jitter: f64,

@@ -1,4 +1,4 @@
-//! The table of DESIGN.md, "Measured": `cargo bench --manifest-path benches/Cargo.toml --bench table`,
+//! The table of docs/measurements.md: `cargo bench --manifest-path benches/Cargo.toml --bench table`,
 //! with `-- GET` for the rows with that word.
 //!
 //! Not divan: it runs one bench to its end before the next, so noise that comes and goes would fall on one side of a

@@ -1,5 +1,5 @@
 //! A token server that fails, lies and stalls, over real sockets: whatever it does ends in a typed error, or in a token
-//! where DESIGN.md says so (the d numbers), within the deadline, with a bounded amount of memory.
+//! where docs/decisions.md says so (the d numbers), within the deadline, with a bounded amount of memory.
 #![cfg(feature = "ureq")]
 
 mod answers;

@@ -1,4 +1,4 @@
-//! The token source by scenario (tests/vectors/scenarios.md) and by decision (DESIGN.md): a scripted token endpoint,
+//! The token source by scenario (tests/vectors/scenarios.md) and by decision (docs/decisions.md): a scripted token endpoint,
 //! a clock set by hand, no network, no sleeping.
 
 mod bearer;
