@@ -22,7 +22,8 @@ use crate::error::Error;
 ///
 /// let lines = Arc::new(Mutex::new(Vec::new()));
 /// let log = Arc::clone(&lines);
-/// let source = TokenSource::builder(credentials, request).transport(script)
+/// let source = TokenSource::builder(credentials, request)
+///     .transport(script)
 ///     .on_event(move |event| log.lock().unwrap().push(event.to_string()))
 ///     .build()?;
 /// source.token()?;
@@ -72,7 +73,8 @@ pub struct Event<'a> {
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let seen = Arc::new(Mutex::new(Vec::new()));
 /// # let log = Arc::clone(&seen);
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script)
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+/// #     .transport(script)
 /// #     .on_event(move |event| log.lock().unwrap().push(counter(event)))
 /// #     .build()?;
 /// # source.token()?;

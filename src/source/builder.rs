@@ -31,7 +31,8 @@ use crate::transport::Transport;
 /// let request = TokenRequest::new("https://auth.example.com/token")?
 ///     .audience("https://api.example.com");
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request).transport(transport)
+/// let source = TokenSource::builder(credentials, request)
+///     .transport(transport)
 ///     .timeout(Duration::from_secs(10))
 ///     .retries(0)
 ///     .build()?;
@@ -181,7 +182,8 @@ impl TokenSourceBuilder {
     ///     assert!(attempt.timeout <= Duration::from_secs(3));
     ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
     /// };
-    /// let source = TokenSource::builder(credentials, request).transport(transport)
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
     ///     .timeout(Duration::from_secs(3))
     ///     .build()?;
     /// assert!(source.token().is_ok());
@@ -203,7 +205,8 @@ impl TokenSourceBuilder {
     ///     assert_eq!(attempt.connect_timeout, Duration::from_secs(1));
     ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
     /// };
-    /// let source = TokenSource::builder(credentials, request).transport(transport)
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
     ///     .connect_timeout(Duration::from_secs(1))
     ///     .build()?;
     /// assert!(source.token().is_ok());
@@ -246,7 +249,8 @@ impl TokenSourceBuilder {
     /// # let transport = script.clone();
     /// script.token("one", 3600);
     /// script.token("two", 3600);
-    /// let source = TokenSource::builder(credentials, request).transport(transport)
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
     ///     .clock(script.clock())
     ///     .early_expiry(Duration::from_secs(600))
     ///     .build()?;
@@ -271,7 +275,8 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// script.json(200, r#"{"access_token":"t","token_type":"Bearer"}"#);
-    /// let source = TokenSource::builder(credentials, request).transport(transport)
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
     ///     .fallback_lifetime(Some(Duration::from_secs(7200)))
     ///     .build()?;
     /// source.token()?;
@@ -321,7 +326,8 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// let clock = script.clock();
-    /// let source = TokenSource::builder(credentials, request).transport(transport)
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
     ///     .clock(clock.clone())
     ///     .build()?;
     /// source.token()?;

@@ -26,7 +26,8 @@ use crate::source::shared_slot::SharedSlot;
 ///     let request = TokenRequest::new("https://auth.example.com/token")?
 ///         .audience("https://api.example.com")
 ///         .scope(scope)?;
-///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request).transport(script.clone())
+///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request)
+///         .transport(script.clone())
 ///         .cache(&cache)
 ///         .build()
 /// };
@@ -68,7 +69,8 @@ impl TokenCache {
     /// let cache = TokenCache::default();
     /// for client in ["blue", "green"] {
     ///     let credentials = Credentials::new(client, "s3cret");
-    ///     TokenSource::builder(credentials, request.clone()).transport(transport.clone())
+    ///     TokenSource::builder(credentials, request.clone())
+    ///         .transport(transport.clone())
     ///         .cache(&cache)
     ///         .build()?;
     /// }

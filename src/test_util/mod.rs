@@ -20,7 +20,8 @@
 //! let request = TokenRequest::new("https://auth.example.com/token")?
 //!     .audience("https://api.example.com");
 //! let credentials = Credentials::new("my-client", "s3cret");
-//! let source = TokenSource::builder(credentials, request).transport(script.clone())
+//! let source = TokenSource::builder(credentials, request)
+//!     .transport(script.clone())
 //!     .clock(script.clock())
 //!     .build()?;
 //!

@@ -64,7 +64,8 @@ impl Script {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// script.token("t", 3600);
-    /// let source = TokenSource::builder(credentials, request).transport(script.clone())
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(script.clone())
     ///     .clock(script.clock())
     ///     .build()?;
     /// source.token()?;

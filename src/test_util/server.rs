@@ -53,7 +53,8 @@ const MOST_CONNECTIONS: usize = 1000;
 /// let program = || {
 ///     let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
 ///     let credentials = Credentials::new("my-client", "s3cret");
-///     let source = TokenSource::builder(credentials, request).transport(UreqTransport::new())
+///     let source = TokenSource::builder(credentials, request)
+///         .transport(UreqTransport::new())
 ///         .timeout(Duration::from_millis(200))
 ///         .retries(0)
 ///         .build()?;

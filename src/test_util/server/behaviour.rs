@@ -54,7 +54,8 @@ pub struct Behaviour(pub(super) Vec<Step>);
 /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
 /// # let server = TokenServer::start()?;
 /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+/// #     .transport(UreqTransport::new())
 /// #     .retries(0)
 /// #     .timeout(Duration::from_secs(20))
 /// #     .build()?;
@@ -99,7 +100,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -123,7 +125,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -151,7 +154,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -175,7 +179,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -205,7 +210,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -235,7 +241,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -259,7 +266,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -286,7 +294,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_millis(200))
     /// #     .build()?;
@@ -310,7 +319,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
@@ -334,7 +344,8 @@ impl Behaviour {
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport};
     /// # let server = TokenServer::start()?;
     /// # let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
-    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(UreqTransport::new())
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(UreqTransport::new())
     /// #     .retries(0)
     /// #     .timeout(Duration::from_secs(20))
     /// #     .build()?;
