@@ -209,20 +209,6 @@ impl TokenSource {
         self.authorize_with(request, |source| source.token_within(budget))
     }
 
-    fn authorize_with<B>(
-        &self,
-        request: &mut http::Request<B>,
-        token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
-    ) -> Result<AccessToken, Error> {
-        if !self.allows(request.uri()) {
-            let origin = origin::display(request.uri());
-            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin })));
-        }
-        let token = token(self)?;
-        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
-        Ok(token)
-    }
-
     /// Says that an API answered 401 to this token. It is dropped only if it still is the cached one, and at most
     /// once in 10 seconds. Returns whether the next call gets another one.
     ///
@@ -307,6 +293,20 @@ impl TokenSource {
 
     pub(crate) fn refuse(&self, token: &AccessToken) -> Refusal {
         self.0.slot.refuse(token, self.0.clock.now())
+    }
+
+    fn authorize_with<B>(
+        &self,
+        request: &mut http::Request<B>,
+        token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
+    ) -> Result<AccessToken, Error> {
+        if !self.allows(request.uri()) {
+            let origin = origin::display(request.uri());
+            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin })));
+        }
+        let token = token(self)?;
+        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
+        Ok(token)
     }
 }
 

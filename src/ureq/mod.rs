@@ -175,6 +175,37 @@ impl TokenSource {
     }
 }
 
+impl Error {
+    /// The error of this crate in what a call through an agent returned, if that is why the call failed: ureq passes it
+    /// on as `ureq::Error::Other`. The API request was not sent then.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.json(401, r#"{"error":"invalid_client"}"#);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let agent = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?.agent();
+    /// use client_credentials::Error;
+    ///
+    /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {
+    ///     match Error::from_ureq(&error) {
+    ///         Some(error) if error.is_retryable() => eprintln!("later: {error}"),
+    ///         Some(error) => eprintln!("mend this: {error}"),
+    ///         None => eprintln!("the API: {error}"),
+    ///     }
+    /// #   assert!(!Error::from_ureq(&error).expect("the token was refused").is_retryable());
+    /// }
+    /// # Ok::<_, Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_ureq(error: &::ureq::Error) -> Option<&Self> {
+        match error {
+            ::ureq::Error::Other(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// The settings of an agent without its middleware. A call that adds settings of its own starts from
 /// these.
 fn repeated(config: &Config) -> ConfigBuilder<AgentScope> {
@@ -223,35 +254,4 @@ fn with_tls(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
         config.tls_config(TlsConfig::builder().provider(TlsProvider::NativeTls).build())
     };
     config
-}
-
-impl Error {
-    /// The error of this crate in what a call through an agent returned, if that is why the call failed: ureq passes it
-    /// on as `ureq::Error::Other`. The API request was not sent then.
-    ///
-    /// ```
-    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
-    /// # let script = Script::new();
-    /// # script.json(401, r#"{"error":"invalid_client"}"#);
-    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-    /// # let agent = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script).build()?.agent();
-    /// use client_credentials::Error;
-    ///
-    /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {
-    ///     match Error::from_ureq(&error) {
-    ///         Some(error) if error.is_retryable() => eprintln!("later: {error}"),
-    ///         Some(error) => eprintln!("mend this: {error}"),
-    ///         None => eprintln!("the API: {error}"),
-    ///     }
-    /// #   assert!(!Error::from_ureq(&error).expect("the token was refused").is_retryable());
-    /// }
-    /// # Ok::<_, Error>(())
-    /// ```
-    #[must_use]
-    pub fn from_ureq(error: &::ureq::Error) -> Option<&Self> {
-        match error {
-            ::ureq::Error::Other(error) => error.downcast_ref(),
-            _ => None,
-        }
-    }
 }
