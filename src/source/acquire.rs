@@ -1,5 +1,5 @@
 //! Getting a token: from the cache, by fetching it, or by waiting for the caller that does.
-//! Imports `backoff`, `error`, `event`, `clock`, `shared_slot`, `slot`, `thread_cache`, `token`,
+//! Imports `backoff`, `clock`, `error`, `event`, `random`, `slot`, `thread_cache`, `token`,
 //! `transport`.
 
 use std::sync::Arc;
@@ -18,29 +18,30 @@ use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
 use crate::transport::Attempt;
 
-/// A renewal in the hands of a caller with a usable token takes at most half of what the token has
-/// left, but gets at least this long.
+/// The shortest time limit of a renewal by a caller with a usable token. Otherwise the limit is
+/// half of what the token has left.
 const LEAST_RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl TokenSource {
-    /// A valid token, within the source's own time limit and before `deadline`.
+    /// Returns a valid token, within the source's own time limit and before `deadline`.
     pub(super) fn token_by(&self, deadline: Option<Deadline>) -> Result<AccessToken, Error> {
         self.recall().map_or_else(|| self.acquire(deadline, false), Ok)
     }
 
-    /// A token from the cache of this thread.
+    /// Returns the token that this thread has cached, if any.
     pub(super) fn recall(&self) -> Option<AccessToken> {
         thread_cache::recall(&self.0.slot, self.0.clock.monotonic())
     }
 
-    /// A valid token from the slot; `forced`: the cached one does not count.
+    /// Returns a valid token from the slot. With `forced`, the cached one does not count.
     #[cold]
     pub(super) fn acquire(&self, deadline: Option<Deadline>, forced: bool) -> Result<AccessToken, Error> {
         let mut now = self.0.clock.now();
         let own = Deadline::after(now.monotonic(), self.0.settings.timeout);
         let deadline = deadline.map_or(own, |deadline| deadline.min(own));
         loop {
-            // Read before the slot is: what the slot says then belongs to this generation or a later one.
+            // The generation is read before the slot, so the slot's answer belongs to this
+            // generation or a later one.
             let generation = self.0.slot.generation();
             match self.0.slot.poll(now, deadline.left(now.monotonic()), forced) {
                 Next::Use { token, holds } => {
@@ -70,8 +71,8 @@ impl TokenSource {
         }
     }
 
-    /// Waits for the fetch of another caller. With a usable token only for half of what it has left,
-    /// and then takes that. `None`: poll again.
+    /// Waits for the fetch of another caller. A caller with a usable token waits only for half of
+    /// what that token has left, and then uses it. `None` means: poll again.
     fn follow(&self, fetch: FetchId, usable: Option<Usable>, left: Duration) -> Option<Result<AccessToken, Error>> {
         let from = self.0.clock.now();
         let longest = usable.as_ref().map_or(left, |usable| left.min(usable.left / 2));
@@ -88,7 +89,7 @@ impl TokenSource {
         }
     }
 
-    /// Fetches a token for all who wait, in the time of this caller.
+    /// Fetches a token for all callers that wait, before the deadline of this one.
     fn lead(
         &self,
         fetch: FetchId,

@@ -1,4 +1,4 @@
-//! Events, to the hook and to the `log` crate. Imports `event`, `origin`.
+//! Sends events to the hook and to the `log` crate. Imports `event`, `origin`, `source`.
 
 use std::sync::PoisonError;
 

@@ -1,6 +1,9 @@
-//! The shell: the one place that puts clocks, locks and the transport together, in the right order.
-//! Imports everything below it; its own parts are `clock`, `flight`, `hits`, `store`, `builder`, `fetch` and
-//! `snapshot`.
+//! The token source: puts the clock, the locks and the transport together, in the right order.
+//! Imports `protocol`, `renewal` and the common ground below them.
+//!
+//! Its parts: `builder` (settings), `call` (one API request and its 401), `acquire` (getting a
+//! token), `emit` (events), `thread_cache` (each thread's own copies), `shared_slot` (a slot with
+//! its mutex), `token_cache` (slots that sources share) and `snapshot` (what `inspect` returns).
 
 mod acquire;
 pub(crate) mod builder;
@@ -31,11 +34,13 @@ use crate::source::shared_slot::SharedSlot;
 use crate::source::snapshot::Snapshot;
 use crate::transport::Transport;
 
-/// Hands out valid tokens: fetched once, cached, renewed ahead of expiry, replaced when an API refuses them.
+/// Hands out valid access tokens: fetches a token once, caches it, renews it before it expires,
+/// and replaces it when an API refuses it.
 ///
-/// Cheap to clone; clones share everything. No thread runs in the background: one caller renews the token inside its own
-/// call. A caller with a valid token never waits, also while another caller renews it. Every wait ends by a deadline, 30
-/// seconds unless set otherwise.
+/// A source is cheap to clone, and its clones share everything. No thread runs in the background:
+/// one caller renews the token inside its own call. Until the token is about to expire, all other
+/// callers use it without waiting. Every wait ends by a deadline, 30 seconds unless set
+/// otherwise.
 ///
 /// # Examples
 ///
@@ -75,18 +80,19 @@ struct Inner {
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
 
 impl TokenSource {
-    /// A token that is valid now, from the cache if there is one. Waits at most for the source's timeout.
+    /// Returns a token that is valid now, from the cache if there is one. Waits at most for the
+    /// timeout of the source.
     ///
     /// # Errors
     ///
     /// - [`Error::Configuration`] if this call comes from inside the token request itself.
     /// - [`Error::Credentials`] if the client secret could not be read.
-    /// - [`Error::Transport`] if nobody answered, or the time ran out.
-    /// - [`Error::Denied`] if the authorization server refused.
+    /// - [`Error::Transport`] if the token endpoint did not answer, or the time ran out.
+    /// - [`Error::Denied`] if the authorization server refused the token request.
     /// - [`Error::Protocol`] if its answer could not be used.
     ///
-    /// A failure is remembered for a while (1 to 30 seconds, longer if the server says so) and returned at once to
-    /// those who ask again.
+    /// A failure is remembered for a while (1 to 30 seconds, longer if the server says so) and
+    /// returned at once to callers that ask again in that time.
     ///
     /// # Examples
     ///
@@ -105,13 +111,15 @@ impl TokenSource {
         self.token_by(None)
     }
 
-    /// A token that is valid now, as from [`token`](Self::token), or an error after at most `budget`. A token request that
-    /// takes longer is not lost to those who have more time.
+    /// Returns a token that is valid now, as [`token`](Self::token) does, or an error after at most
+    /// `budget`. A token request that this call started ends with the budget; a caller with more
+    /// time then makes another.
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`] (also when the budget is used up),
-    /// [`Error::Denied`], [`Error::Protocol`].
+    /// The same as for [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`] (also when the budget is used up), [`Error::Denied`],
+    /// [`Error::Protocol`].
     ///
     /// # Examples
     ///
@@ -130,12 +138,13 @@ impl TokenSource {
         self.recall().map_or_else(|| self.acquire(Some(deadline()), false), Ok)
     }
 
-    /// A new token, although the cached one may be good. At most one is fetched in a second.
+    /// Fetches a new token, even if the cached one is good. At most one token is fetched per
+    /// second.
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`].
-    /// The cached token stays.
+    /// The same as for [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`]. The cached token is kept.
     ///
     /// # Examples
     ///
@@ -153,13 +162,13 @@ impl TokenSource {
         self.acquire(None, true)
     }
 
-    /// Puts a valid token on a request, in one step with the check that its URL may receive it. An `Authorization`
-    /// header that is there already is replaced.
+    /// Puts a valid token on a request, after a check that its URL may receive it. Replaces an
+    /// `Authorization` header that is already there.
     ///
     /// # Errors
     ///
-    /// [`Error::OriginNotAllowed`] if it may not; otherwise as [`token`](Self::token). The request is then unchanged
-    /// and should not be sent.
+    /// [`Error::OriginNotAllowed`] if the URL may not receive the token; otherwise the same as for
+    /// [`token`](Self::token). The request is then unchanged and should not be sent.
     ///
     /// # Examples
     ///
@@ -184,13 +193,14 @@ impl TokenSource {
         self.authorize_with(request, Self::token)
     }
 
-    /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error after at most
-    /// `budget`.
+    /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error
+    /// after at most `budget`.
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize): [`Error::OriginNotAllowed`], [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`] (also
-    /// when the budget is used up), [`Error::Denied`], [`Error::Protocol`].
+    /// The same as for [`authorize`](Self::authorize): [`Error::OriginNotAllowed`],
+    /// [`Error::Configuration`], [`Error::Credentials`], [`Error::Transport`] (also when the budget
+    /// is used up), [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
     ///
@@ -209,8 +219,9 @@ impl TokenSource {
         self.authorize_with(request, |source| source.token_within(budget))
     }
 
-    /// Says that an API answered 401 to this token. It is dropped only if it still is the cached one, and at most
-    /// once in 10 seconds. Returns whether the next call gets another one.
+    /// Reports that an API answered 401 to this token. The token is dropped only if it is still the
+    /// cached one, and at most once in 10 seconds. Returns whether the next call gets another
+    /// token.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -221,7 +232,7 @@ impl TokenSource {
     /// let one = source.token()?;
     /// assert!(source.refused(&one));
     /// let two = source.token()?;
-    /// // A late 401 of the old token does the new one no harm.
+    /// // A late 401 for the old token does not affect the new one.
     /// let _ = source.refused(&one);
     /// assert_eq!(source.token()?.secret(), two.secret());
     /// # Ok::<_, client_credentials::Error>(())
@@ -231,7 +242,8 @@ impl TokenSource {
         !matches!(self.refuse(token), Refusal::TooSoon)
     }
 
-    /// What is known about the token right now, for health pages and support: no secret in it.
+    /// Returns what is known about the token right now, for health pages and support. Contains no
+    /// secret.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -253,7 +265,8 @@ impl TokenSource {
         self.0.slot.inspect(|slot| Snapshot::new(slot, now, not_allowed))
     }
 
-    /// Whether this source may put a token on a request for this URL. See [`TokenRequest::allows`].
+    /// Returns whether this source may put a token on a request for this URL. See
+    /// [`TokenRequest::allows`].
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -268,8 +281,8 @@ impl TokenSource {
         self.0.request.allows(uri)
     }
 
-    /// The largest request body, in bytes, that an adapter should keep in memory to be able to send
-    /// it again after a 401. See
+    /// Returns the largest request body, in bytes, that an adapter should keep in memory to be able
+    /// to send it again after a 401. See
     /// [`TokenSourceBuilder::replay_limit`](crate::TokenSourceBuilder::replay_limit).
     ///
     /// ```
@@ -284,7 +297,7 @@ impl TokenSource {
         self.0.settings.replay_limit
     }
 
-    /// What an adapter of this crate keeps with the source, made at the first call.
+    /// The value that an adapter of this crate keeps with the source, made at the first call.
     #[allow(dead_code, reason = "used by the adapters that the features select")]
     pub(crate) fn adapter<T: Any + Clone + Send + Sync>(&self, make: impl FnOnce() -> T) -> T {
         let kept = self.0.adapter.get_or_init(|| Box::new(make()));
