@@ -1,4 +1,6 @@
-//! The settings of a source, apart from credentials and token request.
+//! The settings of a source, apart from credentials and token request. Imports `clock`,
+//! `credentials`, `error`, `event`, `key`, `request`, `settings`, `shared_slot`, `source`,
+//! `token_cache`, `transport`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -18,7 +20,7 @@ use crate::transport::Transport;
 
 /// The settings of a [`TokenSource`].
 ///
-/// Every setting has a default that is meant to be left alone.
+/// Every setting has a default, and most programs need no other.
 ///
 /// # Examples
 ///
@@ -51,14 +53,14 @@ pub struct TokenSourceBuilder {
     shared: Option<Box<FindSlot>>,
 }
 
-/// Finds the slot of a token request, if it is shared. A closure, so that a program without a shared cache carries neither
-/// its keys nor its map.
+/// Finds the shared slot of a token request. It is a closure, so that a program without a shared
+/// cache contains neither the keys nor the map.
 type FindSlot = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
 
-/// With the feature `ureq`, its adapter has this with a default transport.
+// The feature `ureq` has a `builder` of its own, with a default transport.
 #[cfg(not(feature = "ureq"))]
 impl TokenSource {
-    /// Starts a source. It needs a [`transport`](TokenSourceBuilder::transport).
+    /// Starts a source, which needs a [`transport`](TokenSourceBuilder::transport).
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest, TokenSource};
@@ -78,7 +80,7 @@ impl TokenSource {
 }
 
 impl TokenSourceBuilder {
-    /// `default_transport` makes the transport of a source that is given none.
+    /// Starts with all defaults. `default_transport` makes the transport if none is set.
     pub(crate) fn new(
         credentials: Credentials,
         request: TokenRequest,
@@ -96,8 +98,9 @@ impl TokenSourceBuilder {
         }
     }
 
-    /// Sends the token requests. Default: [`UreqTransport`](crate::UreqTransport), with the feature `ureq`; without it
-    /// there is none, and [`build`](Self::build) says so.
+    /// Sets what sends the token requests. Default: [`UreqTransport`](crate::UreqTransport) with
+    /// the feature `ureq`. Without the feature there is no default, and [`build`](Self::build)
+    /// returns an error if no transport is set.
     ///
     /// ```
     /// # use client_credentials::{Attempt, Credentials, TokenRequest, TokenSource};
@@ -116,8 +119,8 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares tokens with every other source of this cache that has an identical token request. Default: shared by the
-    /// clones of the source alone.
+    /// Shares tokens with every other source of this cache that has an identical token request.
+    /// Default: only the clones of the source share its token.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -128,8 +131,10 @@ impl TokenSourceBuilder {
     /// # let transport = script.clone();
     /// let cache = TokenCache::default();
     /// for _ in 0..2 {
-    ///     let (who, what) = (credentials.clone(), request.clone());
-    ///     let source = TokenSource::builder(who, what).transport(transport.clone()).cache(&cache).build()?;
+    ///     let source = TokenSource::builder(credentials.clone(), request.clone())
+    ///         .transport(transport.clone())
+    ///         .cache(&cache)
+    ///         .build()?;
     ///     source.token()?;
     /// }
     /// assert_eq!(script.requests().len(), 1);
@@ -141,7 +146,8 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Calls `hook` for every [`Event`], in the thread where it happens, outside of all locks. Default: none.
+    /// Calls `hook` for every [`Event`], on the thread where it happens and outside of all locks.
+    /// Default: no hook.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -169,15 +175,15 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The longest time for one token request with its retries, and for waiting for somebody else's.
-    /// Default: 30 seconds.
+    /// Sets the longest time for one token request with its retries, and for waiting for the
+    /// request of another caller. Default: 30 seconds.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource};
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let credentials = Credentials::new("my-client", "s3cret");
-    /// // What the HTTP client of the token request is told:
+    /// // The HTTP client of the token request gets the limit with each attempt.
     /// let transport = |_: http::Request<Vec<u8>>, attempt: &Attempt| {
     ///     assert!(attempt.timeout <= Duration::from_secs(3));
     ///     Ok(http::Response::new(br#"{"access_token":"t"}"#.to_vec()))
@@ -194,7 +200,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The longest time until the connection to the token endpoint stands. Default: 5 seconds.
+    /// Sets the maximum time to establish a connection to the token endpoint. Default: 5 seconds.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -217,8 +223,9 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// How often a token request is repeated within one call, after connection errors, timeouts and the statuses 408,
-    /// 429 and 5xx, if there is no other token to use meanwhile. Default: 2.
+    /// Sets how often a token request is repeated within one call, after connection errors,
+    /// timeouts and the statuses 408, 429 and 5xx. A request is not repeated while the old token
+    /// can be used instead. Default: 2.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -227,7 +234,10 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = script.clone();
     /// script.json(503, "");
-    /// let source = TokenSource::builder(credentials, request).transport(transport).retries(0).build()?;
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
+    ///     .retries(0)
+    ///     .build()?;
     /// assert!(source.token().is_err());
     /// assert_eq!(script.requests().len(), 1);
     /// # Ok::<_, client_credentials::Error>(())
@@ -237,8 +247,9 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// A token counts as expired this long before it is, but at most half its lifetime. Default: 30 seconds, at most
-    /// a quarter of the lifetime.
+    /// Sets the early expiry: a token counts as expired this long before it is, and is then used
+    /// only if no new one comes in time. At most half of the lifetime counts. Default: 30 seconds,
+    /// but at most a quarter of the lifetime.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -264,8 +275,9 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The lifetime of a token whose answer has no `expires_in` (RFC 6749 section 5.1 only recommends it); `None`: it is
-    /// used until an API refuses it. Default: 300 seconds.
+    /// Sets the lifetime of a token whose response has no `expires_in`, which RFC 6749 section 5.1
+    /// only recommends. With `None`, such a token is used until an API refuses it. Default: 300
+    /// seconds.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -288,9 +300,10 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The largest request body, in bytes, that the agent keeps to send it again after a 401. Larger bodies are sent
-    /// in chunks as they are read (unless the request has a `Content-Length` header), and not sent again. With 0, only GET,
-    /// HEAD, OPTIONS and TRACE are sent again, and the bodies of all others are left alone. Default: 1 MiB.
+    /// Sets the largest request body, in bytes, that the agent keeps in memory to send it again
+    /// after a 401. A larger body is sent in chunks as it is read (unless the request has a
+    /// `Content-Length` header), and not sent again. With 0, only GET, HEAD, OPTIONS and TRACE are
+    /// sent again, and the bodies of all other requests are left alone. Default: 1 MiB.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -304,7 +317,10 @@ impl TokenSourceBuilder {
     /// # let origin = format!("http://{}", api.address());
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.allow_origin(&origin)?;
     /// # let credentials = Credentials::new("my-client", "s3cret");
-    /// let source = TokenSource::builder(credentials, request).transport(transport).replay_limit(0).build()?;
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
+    ///     .replay_limit(0)
+    ///     .build()?;
     /// assert!(source.agent().post(&origin).send("a body").is_err());
     /// assert_eq!(api.requests().len(), 1);
     /// # }
@@ -315,7 +331,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Another clock, for tests. Default: [`SystemClock`].
+    /// Sets another clock, for tests. Default: [`SystemClock`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -340,12 +356,13 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Checks the settings against each other. No request is sent and no closure called.
+    /// Checks the settings against each other and makes the source. Sends no request and calls no
+    /// closure.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if there is no origin that may receive the token, no transport, or the credentials do
-    /// not go with the request (see [`TokenRequest::encode`]).
+    /// [`Error::Configuration`] if no origin may receive the token, if there is no transport, or if
+    /// the credentials do not suit the request (see [`TokenRequest::encode`]).
     ///
     /// # Examples
     ///
@@ -354,7 +371,8 @@ impl TokenSourceBuilder {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// # let transport = Script::new();
     /// let request = TokenRequest::new("https://auth.example.com/token")?.audience("my-api");
-    /// let error = TokenSource::builder(credentials, request).transport(transport).build().unwrap_err();
+    /// let builder = TokenSource::builder(credentials, request).transport(transport);
+    /// let error = builder.build().unwrap_err();
     /// assert!(error.to_string().contains("name the API, as in TokenRequest::allow_origin"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
