@@ -1,5 +1,6 @@
-//! One call of an API: its request is authorized, its answer is read, and after a 401 that a new
-//! token may help it is sent once more. Imports `challenge`, `clock`, `error`, `event`, `slot`, `token`.
+//! One call of an API: authorizes its request, reads its answer, and says after a 401 whether to
+//! send the request once more, with another token. Imports `challenge`, `clock`, `error`,
+//! `event`, `slot`, `source`, `token`.
 
 use std::fmt;
 use std::mem;
@@ -20,15 +21,15 @@ use crate::source::TokenSource;
 impl TokenSource {
     /// Puts a valid token on a request, and returns the [`Call`] that reads its answer.
     ///
-    /// Short for [`prepare`](Self::prepare) and [`PreparedCall::authorize`]. A request for an origin
-    /// that may not receive the token, and one that has an `Authorization` header already, are left
-    /// as they are: see [`Call::is_authorized`].
+    /// This is short for [`prepare`](Self::prepare) and [`PreparedCall::authorize`]. A request is
+    /// left as it is if its origin may not receive the token, or if it already has an
+    /// `Authorization` header: see [`Call::is_authorized`].
     ///
     /// # Errors
     ///
-    /// As [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`],
-    /// [`Error::Transport`], [`Error::Denied`],
-    /// [`Error::Protocol`]. The request is then unchanged and should not be sent.
+    /// The same as for [`token`](Self::token): [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`]. The request is then unchanged
+    /// and should not be sent.
     ///
     /// # Examples
     ///
@@ -55,8 +56,7 @@ impl TokenSource {
         self.prepare().authorize(request)
     }
 
-    /// Starts a call with settings of its own: a time limit, or a request that is not an
-    /// [`http::Request`].
+    /// Starts a call that has a time limit, or whose request is not an [`http::Request`].
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -76,7 +76,7 @@ impl TokenSource {
     }
 }
 
-/// A call before its request is authorized: made by [`TokenSource::prepare`].
+/// A call whose request is not authorized yet, made by [`TokenSource::prepare`].
 ///
 /// # Examples
 ///
@@ -100,9 +100,9 @@ pub struct PreparedCall<'s> {
 }
 
 impl<'s> PreparedCall<'s> {
-    /// The call must be over this long from now: it bounds the wait for a token, and that for
-    /// another one after a 401. What is left for the request itself is [`Call::time_left`]. Default:
-    /// no limit but the source's own for each token request
+    /// Limits the call to this long from now: the wait for a token, and the wait for another one
+    /// after a 401. [`Call::time_left`] is what remains for the request itself. Default: no limit
+    /// but the source's own for each token request
     /// ([`TokenSourceBuilder::timeout`](crate::TokenSourceBuilder::timeout)).
     ///
     /// ```
@@ -126,9 +126,8 @@ impl<'s> PreparedCall<'s> {
     ///
     /// # Errors
     ///
-    /// As [`TokenSource::call`]: [`Error::Configuration`], [`Error::Credentials`],
-    /// [`Error::Transport`] (also when the time
-    /// is up), [`Error::Denied`], [`Error::Protocol`].
+    /// The same as for [`TokenSource::call`]: [`Error::Configuration`], [`Error::Credentials`],
+    /// [`Error::Transport`] (also when the time is up), [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
     ///
@@ -150,15 +149,14 @@ impl<'s> PreparedCall<'s> {
         Ok(call)
     }
 
-    /// Puts a valid token on a request that is not an [`http::Request`]: on its headers.
+    /// Puts a valid token on the headers of a request that is not an [`http::Request`].
     ///
     /// `method` and `uri` are those of the request; `uri` decides whether it may carry the token.
     ///
     /// # Errors
     ///
-    /// As [`authorize`](Self::authorize): [`Error::Configuration`], [`Error::Credentials`],
-    /// [`Error::Transport`],
-    /// [`Error::Denied`], [`Error::Protocol`].
+    /// The same as for [`authorize`](Self::authorize): [`Error::Configuration`],
+    /// [`Error::Credentials`], [`Error::Transport`], [`Error::Denied`], [`Error::Protocol`].
     ///
     /// # Examples
     ///
@@ -196,20 +194,21 @@ impl<'s> PreparedCall<'s> {
     }
 }
 
-/// One call of an API, from its authorized request to its last answer: made by
+/// One call of an API, from its authorized request to its last answer, made by
 /// [`TokenSource::call`].
 ///
 /// An adapter for an HTTP client sends the request, gives every answer to [`retry`](Self::retry),
-/// and sends the request again if that says so. The rest is done here: which answers are refusals of
-/// the token, whether another token may help, at most one second attempt, and the [events](crate::Event).
-/// The agent of the feature `ureq` is such an adapter and uses nothing else.
+/// and sends the request again if `retry` says so. `Call` does the rest: it decides which answers
+/// refuse the token and whether another token may help, allows at most one second attempt, and
+/// emits the [events](crate::Event). The agent of the feature `ureq` is such an adapter and uses
+/// nothing else.
 ///
-/// A call that left the request alone ([`is_authorized`](Self::is_authorized)) changes nothing
-/// later, either. It only reports a 401 from an origin that is not allowed.
+/// A call that left the request alone ([`is_authorized`](Self::is_authorized) is false) never
+/// changes it later, either. It only reports a 401 from an origin that is not allowed.
 ///
 /// # Examples
 ///
-/// An adapter for a client that has no types of the `http` crate; `send` stands for that client:
+/// An adapter for a client without the types of the `http` crate; `send` is that client:
 ///
 /// ```
 /// # use client_credentials::{Credentials, TokenRequest, test_util::Script};
@@ -227,7 +226,8 @@ impl<'s> PreparedCall<'s> {
 ///     let (mut uri, mut headers) = (url.parse::<Uri>()?, HeaderMap::new());
 ///     let mut call = source.prepare().authorize_parts(&Method::GET, &uri, &mut headers)?;
 ///     loop {
-///         let authorization = headers.get("authorization").map(|value| value.to_str()).transpose()?;
+///         let authorization = headers.get("authorization");
+///         let authorization = authorization.map(|value| value.to_str()).transpose()?;
 ///         let (status, answer) = send(&uri.to_string(), authorization);
 ///         let mut answer_headers = HeaderMap::new();
 ///         for (name, value) in &answer {
@@ -266,10 +266,10 @@ enum State {
 }
 
 impl Call<'_> {
-    /// Says whether the request can be sent again whole. Default: yes.
+    /// Sets whether the request can be sent again in full. Default: `true`.
     ///
-    /// Say no before [`retry`](Self::retry) if its body was a stream that is used up. A 401 then
-    /// still drops the token, so that the next call gets another one.
+    /// Set this to `false` before [`retry`](Self::retry) if the body was a stream that is used up.
+    /// A 401 then still drops the token, so that the next call gets another one.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -291,7 +291,7 @@ impl Call<'_> {
         self
     }
 
-    /// Says that the HTTP client followed a redirect, and that the next answer comes from `uri`.
+    /// Reports that the HTTP client followed a redirect, and that the next answer comes from `uri`.
     ///
     /// The request is not sent again then: its 401 may say nothing about the token, because the
     /// client took the `Authorization` header off, and a POST that was answered by a redirect may
@@ -322,13 +322,13 @@ impl Call<'_> {
         self
     }
 
-    /// Reads an answer, and returns whether the request should be sent once more. If so, another
-    /// token is on it. Give it every answer, whatever its status.
+    /// Reads an answer, and returns whether the request should be sent once more. If so, the
+    /// request already carries another token. Call this for every answer, whatever its status.
     ///
-    /// True if all of this holds: the status is 401, the request carried a token of this source, the
-    /// challenge does not say that a new token is useless (RFC 6750 section 3.1), the request can be
-    /// sent again, there was no redirect, and a different token is to be had in the time left. Never
-    /// true a second time.
+    /// Returns `true` if all of this holds: the status is 401, the request carried a token of this
+    /// source, the challenge does not say that a new token is useless (RFC 6750 section 3.1), the
+    /// request can be sent again, there was no redirect, and a different token can be had in the
+    /// time left. It returns `true` at most once.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -341,7 +341,7 @@ impl Call<'_> {
     /// let refused = http::Response::builder().status(401).body(())?;
     /// assert!(call.retry(&mut request, &refused));
     /// assert_eq!(request.headers()["authorization"], "Bearer two");
-    /// assert!(!call.retry(&mut request, &refused)); // this 401 is the caller's
+    /// assert!(!call.retry(&mut request, &refused)); // the caller gets this 401
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[must_use = "true: send the request again"]
@@ -388,7 +388,7 @@ impl Call<'_> {
         retry
     }
 
-    /// Whether the request carries a token of this source.
+    /// Returns whether the request carries a token of this source.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -398,7 +398,9 @@ impl Call<'_> {
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
     /// let mut request = http::Request::get("https://api.example.com/").body(())?;
     /// assert!(source.call(&mut request)?.is_authorized());
-    /// let mut own = http::Request::get("https://api.example.com/").header("authorization", "Basic eDp5").body(())?;
+    /// let mut own = http::Request::get("https://api.example.com/")
+    ///     .header("authorization", "Basic eDp5")
+    ///     .body(())?;
     /// assert!(!source.call(&mut own)?.is_authorized());
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
@@ -407,7 +409,7 @@ impl Call<'_> {
         !matches!(self.state, State::OwnAuthorization | State::OriginNotAllowed)
     }
 
-    /// What is left of the time that [`PreparedCall::within`] gave; `None` without a limit.
+    /// Returns what is left of the time that [`PreparedCall::within`] set; `None` without a limit.
     ///
     /// It can be zero even before the first attempt, if the wait for the token took all the time.
     /// An adapter should not send the request then, because with a limit of zero some clients do.
@@ -431,7 +433,8 @@ impl Call<'_> {
         self.deadline.map(|deadline| deadline.left(self.source.0.clock.monotonic()))
     }
 
-    /// Whether the request should be sent once more, with the token that is in the state then.
+    /// Reads an answer, and returns whether to send the request once more, with the token that is
+    /// then in the state.
     fn read(&mut self, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
         let is_refusal = status == StatusCode::UNAUTHORIZED;
         match mem::replace(&mut self.state, State::Over) {
@@ -455,7 +458,7 @@ impl Call<'_> {
         matches!(self.state, State::Second(_))
     }
 
-    /// The token for a second attempt, or why there is none.
+    /// Returns the token for a second attempt, or the reason why there is none.
     fn successor(&self, token: &AccessToken, headers: &HeaderMap) -> Result<AccessToken, Verdict> {
         if self.redirected {
             return Err(Verdict::Redirected);
