@@ -1,9 +1,9 @@
-//! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need a
-//! token at once, one fetches it and the rest wait. Imports `error`, `clock`, `schedule`,
+//! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need
+//! a token at once, one fetches it and the rest wait. Imports `clock`, `error`, `schedule`,
 //! `settings`, `slot`, `token`.
 //!
-//! The lock is held only to read or update the slot, never during a token request. If the fetching
-//! thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
+//! The lock is held only to read or update the slot, never during a token request. If the
+//! fetching thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
 
 use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
@@ -14,8 +14,8 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-// In its own model tests (`model`, at the end) the model checker takes the place of the mutex, the
-// condition variable and the threads.
+// In the model tests at the end, the model checker replaces the mutex, the condition variable and
+// the threads.
 #[cfg(all(test, loom))]
 use loom::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(all(test, loom))]
@@ -40,7 +40,7 @@ pub(crate) struct SharedSlot {
     generation: AtomicUsize,
 }
 
-// Not the model checker's: it is no part of the protocol.
+// This atomic is not the model checker's, because ids are not part of what it checks.
 static IDS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 struct State {
@@ -59,8 +59,8 @@ impl SharedSlot {
         }
     }
 
-    /// What this caller must do next. Only one caller at a time gets [`Next::Lead`], and it must
-    /// call [`finish`](Self::finish).
+    /// Tells this caller what to do next. Only one caller at a time gets [`Next::Lead`], and it
+    /// must call [`finish`](Self::finish).
     pub(crate) fn poll(&self, now: Moment, patience: Duration, forced: bool) -> Next {
         let mut state = self.lock();
         let next = state.slot.poll(now, patience, forced);
@@ -81,7 +81,7 @@ impl SharedSlot {
         self.finished.notify_all();
     }
 
-    /// Waits at most this long for a fetch to end, and returns its result. `None` if there is none:
+    /// Waits at most `longest` for a fetch to end, and returns its result. `None` if there is none:
     /// the time is over, the fetch was abandoned, or the wake-up was spurious. The caller then
     /// checks its deadline and polls again.
     pub(crate) fn wait(&self, fetch: FetchId, longest: Duration) -> Option<Result<AccessToken, Error>> {
@@ -107,7 +107,7 @@ impl SharedSlot {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// What `read` finds in the slot.
+    /// Returns what `read` finds in the slot.
     pub(crate) fn inspect<T>(&self, read: impl FnOnce(&Slot) -> T) -> T {
         read(&self.lock().slot)
     }
@@ -120,7 +120,7 @@ impl SharedSlot {
 /// Every interleaving of a few callers, by model checking:
 /// `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
 ///
-/// loom knows no timeouts, so a caller that nobody wakes is a deadlock here, and fails the test.
+/// loom has no timeouts, so a caller that is never woken is a deadlock here, and fails the test.
 #[cfg(all(test, loom))]
 mod model {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -137,7 +137,8 @@ mod model {
     use crate::test_util::ManualClock;
     use crate::transport::Attempt;
 
-    /// A source whose token endpoint answers `T1`, `T2`, ... unless `misbehave` says something about that number.
+    /// A source whose token endpoint answers `T1`, `T2`, ... and fails where `misbehave` returns an
+    /// error for that number.
     fn source(
         misbehave: impl Fn(usize) -> Option<TransportError> + Send + Sync + 'static,
     ) -> (TokenSource, Arc<AtomicUsize>, ManualClock) {
@@ -200,7 +201,7 @@ mod model {
         loom::model(|| {
             let (source, asked, _) = source(|_| None);
             let old = source.token().expect("a token");
-            // From the second time on a thread remembers a copy of its own.
+            // From the second use on, the thread keeps its own copy.
             assert_eq!([get(source.clone()), get(source.clone())], ["T1", "T1"]);
             let refused = old.clone();
             let other = spawn(&source, move |source| {
@@ -231,7 +232,7 @@ mod model {
     }
 
     #[test]
-    fn a_panicking_leader_leaves_the_others_a_way() {
+    fn after_a_panic_of_the_fetching_thread_another_one_fetches() {
         loom::model(|| {
             let (source, asked, _) = source(|number| if number == 1 { panic!("the user's transport") } else { None });
             let get = |source: TokenSource| catch_unwind(AssertUnwindSafe(|| get(source))).ok();

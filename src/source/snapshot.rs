@@ -1,4 +1,5 @@
-//! What a source knows, without any secret, for support.
+//! What a source knows about its token, without any secret, for support. Imports `clock`,
+//! `error`, `slot`.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::renewal::slot::Slot;
 
-/// What a token source knows at one moment, for health pages and support. Holds no secret.
+/// What a token source knows at one moment, for health pages and support. Contains no secret.
 ///
-/// Sources that share a token in a [`TokenCache`](crate::TokenCache) share what is here, except for
-/// [`origins_not_allowed`](Self::origins_not_allowed).
+/// Sources that share a token in a [`TokenCache`](crate::TokenCache) have the same values here,
+/// except for [`origins_not_allowed`](Self::origins_not_allowed).
 ///
 /// # Examples
 ///
@@ -31,22 +32,25 @@ use crate::renewal::slot::Slot;
 pub struct Snapshot {
     /// Whether a token is cached that may still be sent.
     pub has_token: bool,
-    /// How long the cached token may still be sent; `None` without one, or if it never expires.
+    /// How long the cached token may still be sent; `None` if there is no token, or if it never
+    /// expires.
     pub expires_in: Option<Duration>,
-    /// How long until one caller renews it; `None` without one, or if it never expires.
+    /// How long until one caller renews the token; `None` if there is no token, or if it never
+    /// expires.
     pub renews_in: Option<Duration>,
-    /// The last failure of a token request, also if a later one succeeded.
+    /// The last failure of a token request, even if a later one succeeded.
     pub last_error: Option<Error>,
-    /// Fetches begun, each of one or more token requests.
+    /// The number of fetches started, each of one or more token requests.
     pub fetches: u64,
-    /// Fetches that brought no token.
+    /// The number of fetches that brought no token.
     pub failures: u64,
-    /// Callers that waited for the fetch of another.
+    /// The number of times that a caller waited for the fetch of another.
     pub waits: u64,
-    /// 401 answers of APIs that were reported.
+    /// The number of reported 401 answers of APIs.
     pub refusals: u64,
-    /// Origins (at most 16) that answered 401 to requests of this source's agents that went out without a token,
-    /// because the origin is not allowed. If one of them is the API: [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+    /// Origins (at most 16) that answered 401 to requests that went out without a token, because
+    /// these origins are not allowed to receive it. If one of them is the API, name it with
+    /// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
     pub origins_not_allowed: Vec<String>,
 }
 

@@ -1,8 +1,8 @@
-//! A cache in front of the shared slots, one for each thread: copies of the tokens it used last.
+//! Each thread's own cache in front of the shared slots: copies of the tokens that it used last.
 //! Imports `shared_slot`, `token`.
 //!
-//! A hit reads the monotonic clock and the slot's generation, and clones a copy of the token that no
-//! other thread has: threads neither wait for each other nor contend for a reference count.
+//! A hit reads the monotonic clock and the slot's generation, and clones a copy of the token that
+//! no other thread has: threads neither wait for each other nor contend for a reference count.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use crate::protocol::token::AccessToken;
 use crate::source::shared_slot::SharedSlot;
 
-/// How many slots a thread remembers. Slots whose ids are equal modulo this number evict each other.
+/// How many slots a thread remembers. Slots whose ids are equal modulo this number evict each
+/// other.
 const PLACES: usize = 16;
 
-/// The slot, and with it the wall clock, is asked again after this time at the latest, so that a
-/// suspended machine is noticed.
+/// The longest use of a copy before the slot is polled again. The slot compares the wall clock as
+/// well, and so notices that the machine was suspended.
 const LONGEST: Duration = Duration::from_secs(1);
 
 struct Entry {
@@ -38,7 +39,7 @@ loom::thread_local! {
     static CACHE: Places = RefCell::default();
 }
 
-/// The token that this thread has for `slot`, unless the slot must be asked again.
+/// Returns this thread's token for `slot`, unless the slot must be polled again.
 pub(crate) fn recall(slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
     let look_up = |places: &Places| {
         let places = places.borrow();
@@ -50,9 +51,9 @@ pub(crate) fn recall(slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
     CACHE.try_with(look_up).ok().flatten()
 }
 
-/// Stores what the slot said: `token` may be used for as long as it `holds`, counted from `now`, and
-/// the slot had this generation, or a later one, when it said so. Returns the token, from the second
-/// time on as a copy for this thread.
+/// Stores what a poll of the slot returned: `token` may be used for as long as it `holds`,
+/// counted from `now`. The `generation` must have been read before the poll. Returns the token;
+/// from the second use in a row on, this is the thread's own copy.
 pub(crate) fn remember(
     slot: &SharedSlot,
     generation: usize,
@@ -90,7 +91,7 @@ mod tests {
         request.decode(&answer, SystemClock.now()).expect("a token")
     }
 
-    /// The slot says that this is the token.
+    /// Stores this token as the answer of the slot.
     fn stored(slot: &SharedSlot, name: &str, holds: Duration, now: Instant) -> String {
         remember(slot, slot.generation(), token(name), holds, now).secret().to_owned()
     }
@@ -101,7 +102,7 @@ mod tests {
 
     fn at_place(wanted: usize) -> SharedSlot {
         let mut slots = (0..10_000).map(|_| SharedSlot::new(Jitter::default()));
-        slots.find(|slot| slot.id() % PLACES == wanted).expect("numbers go round")
+        slots.find(|slot| slot.id() % PLACES == wanted).expect("ids are consecutive")
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Tokens that several sources share. Imports `cache`, `shared_slot`, `schedule`.
+//! Tokens that several sources share. Imports `key`, `random`, `schedule`, `shared_slot`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,9 +11,9 @@ use crate::source::shared_slot::SharedSlot;
 
 /// Tokens in memory that several sources share: one for each [`CacheKey`].
 ///
-/// Sources with an identical token request and clones of the same credentials share one token, one
-/// fetch and one memory of failures. The cache is bounded: it evicts the key that was least recently
-/// used to build a source. A source that lives on keeps its own token.
+/// Sources with an identical token request and clones of the same credentials share one token,
+/// one fetch and one remembered failure. The cache is bounded: it evicts the key that was least
+/// recently used to build a source. A source that is still in use keeps its own token.
 ///
 /// # Examples
 ///
@@ -40,7 +40,8 @@ use crate::source::shared_slot::SharedSlot;
 pub struct TokenCache(Arc<Mutex<Keyed<Arc<SharedSlot>>>>);
 
 impl TokenCache {
-    /// A cache of at most `capacity` keys (at least one). [`TokenCache::default`] holds 1,024.
+    /// Makes a cache of at most `capacity` keys (at least one). [`TokenCache::default`] holds
+    /// 1,024.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -60,7 +61,7 @@ impl TokenCache {
         Self(Arc::new(Mutex::new(Keyed::new(capacity))))
     }
 
-    /// How many keys are cached.
+    /// Returns how many keys are cached.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -82,7 +83,7 @@ impl TokenCache {
         self.lock().len()
     }
 
-    /// Whether nothing is kept.
+    /// Returns whether no key is cached.
     ///
     /// ```
     /// assert!(client_credentials::TokenCache::default().is_empty());
@@ -92,7 +93,8 @@ impl TokenCache {
         self.len() == 0
     }
 
-    /// Forgets everything. Sources that live on keep their own tokens; sources that are built from now on ask anew.
+    /// Removes all keys. Existing sources keep their own tokens; sources built from now on fetch
+    /// new ones.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenCache, TokenRequest, TokenSource, test_util::Script};
@@ -135,12 +137,12 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-/// The numbers of a new slot.
+/// Draws the random factors of a new slot.
 pub(super) fn jitter() -> Jitter {
     Jitter { on_schedule: random(), spread: random() }
 }
 
-/// A map that holds at most `capacity` entries; the least recently looked up goes first.
+/// A map of at most `capacity` entries that evicts the entry least recently looked up.
 pub(crate) struct Keyed<V> {
     capacity: usize,
     entries: HashMap<CacheKey, (u64, V)>,
@@ -149,7 +151,7 @@ pub(crate) struct Keyed<V> {
 }
 
 impl<V: Clone> Keyed<V> {
-    /// A capacity of zero keeps one entry.
+    /// Makes an empty map. A capacity of zero holds one entry.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
     }
