@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::error::{Error, TransportErrorKind};
 
-/// Least time between the starts of two fetches of one key.
+/// The least time between the starts of two fetches of one key.
 pub(crate) const FETCH_SPACING: Duration = Duration::from_secs(1);
-/// Least time between two renewals of one key that a refusal forced.
+/// The least time between two renewals of one key that were forced by a refusal.
 pub(crate) const REFUSAL_SPACING: Duration = Duration::from_secs(10);
 /// How long a failure is remembered that another attempt would not change.
 const LASTING_FAILURE: Duration = Duration::from_secs(10);
@@ -15,16 +15,16 @@ const LASTING_FAILURE: Duration = Duration::from_secs(10);
 /// [`TRANSIENT_FAILURE_MOST`].
 const TRANSIENT_FAILURE: Duration = Duration::from_secs(1);
 const TRANSIENT_FAILURE_MOST: Duration = Duration::from_secs(30);
-/// `Retry-After` is waited for inside a call up to this.
+/// The longest `Retry-After` that is waited for inside a call.
 const RETRY_AFTER_INSIDE: Duration = Duration::from_secs(5);
-/// `Retry-After` is remembered up to this.
+/// The longest `Retry-After` that is remembered.
 const RETRY_AFTER_MOST: Duration = Duration::from_secs(3600);
 /// The first retry waits a random part of this; it doubles up to [`RETRY_MOST`].
 const RETRY_BASE: Duration = Duration::from_millis(250);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
-/// How long a failed fetch is remembered: `streak` is the number of failures in a row, this one
-/// included. `Retry-After` makes it longer.
+/// Returns how long a failed fetch is remembered, or longer if the server sent `Retry-After`.
+/// `streak` is the number of failures in a row, this one included.
 pub(crate) fn failure_pause(error: &Error, streak: u32) -> Duration {
     let own = if error.is_retryable() {
         doubled(TRANSIENT_FAILURE, streak.saturating_sub(1), TRANSIENT_FAILURE_MOST)
@@ -34,8 +34,9 @@ pub(crate) fn failure_pause(error: &Error, streak: u32) -> Duration {
     own.max(error.retry_after().unwrap_or_default().min(RETRY_AFTER_MOST))
 }
 
-/// The pause before retry number `retry` (from 0) of a token request within one call; `None` if the
-/// call should give up. `random` is from 0 to 1: full jitter, unless the server said when.
+/// Returns the pause before retry number `retry` (from 0) of a token request within one call;
+/// `None` if the call should give up. The pause is that of `Retry-After`, or else random (full
+/// jitter); `random` is from 0 to 1.
 pub(crate) fn retry_pause(error: &Error, retry: u32, random: f64) -> Option<Duration> {
     if !is_worth_a_retry(error) {
         return None;

@@ -1,5 +1,5 @@
-//! Time: when to fetch, use, renew, wait and give up. Values in, decisions out; the moment is an
-//! argument. Imports from `protocol` and the ground floor.
+//! Decides when to fetch, use, renew, wait and give up. Time and random numbers are arguments.
+//! Imports `protocol` and the common ground below it.
 
 pub(crate) mod backoff;
 pub(crate) mod schedule;

@@ -21,9 +21,9 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The ages at which a token changes its [`Phase`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// The renewal window opens.
+    /// The age at which the renewal window opens.
     pub(crate) renew: Duration,
-    /// Early expiry: a caller waits for the renewal under way rather than use the token.
+    /// The age of early expiry: a caller waits for the renewal under way rather than use the token.
     pub(crate) stale: Duration,
     pub(crate) expired: Duration,
 }
@@ -48,11 +48,11 @@ pub(crate) struct Jitter {
 /// How far a token is through its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It needs nothing.
+    /// The token is used and needs no renewal.
     Fresh,
-    /// One caller renews it, all others use it.
+    /// One caller renews the token, and all others use it.
     Renewable,
-    /// Early expiry: used only if no other token comes in time.
+    /// Early expiry: the token is used only if no new one comes in time.
     Stale,
     Expired,
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_at_most_a_day_and_the_fallback_stands_in_for_none() {
+    fn a_lifetime_is_at_most_a_day_and_the_fallback_applies_if_there_is_none() {
         assert_eq!(schedule(u64::MAX).2, 86_400.0);
         assert_eq!(seconds(Schedule::new(None, Renewal::Spread, Jitter::default(), &Settings::default())).2, 300.0);
         let never = Settings { fallback_lifetime: None, ..Settings::default() };

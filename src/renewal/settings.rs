@@ -1,19 +1,20 @@
-//! What the caller of a source may set, with the defaults. Imports `transport`.
+//! The settings of a source, with their defaults. Imports `transport`.
 
 use std::time::Duration;
 
 use crate::transport::{CONNECT_TIMEOUT, MAX_BODY, TIMEOUT};
 
-/// Used when the answer has no `expires_in`.
+/// The lifetime of a token whose answer has no `expires_in`.
 const FALLBACK_LIFETIME: Duration = Duration::from_secs(300);
 const RETRIES: u32 = 2;
 const REPLAY_LIMIT: usize = 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// `None`: min(30 s, lifetime / 4). Set: at most half the lifetime.
+    /// With `None`, the smaller of 30 s and a quarter of the lifetime. If set, at most half the
+    /// lifetime counts.
     pub(crate) early_expiry: Option<Duration>,
-    /// `None`: a token without `expires_in` never expires.
+    /// With `None`, a token without `expires_in` never expires.
     pub(crate) fallback_lifetime: Option<Duration>,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,

@@ -1,7 +1,7 @@
 //! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
-//! about when to use a token, fetch one, wait or give up is here. Pure: the time is an argument, and
-//! the lock belongs to `source::shared_slot`. Imports `backoff`, `error`, `event`,
-//! `schedule`, `settings`, `token`.
+//! about when to use a token, fetch one, wait or give up is here. A slot is a plain value: time
+//! is an argument, and the lock belongs to `source::shared_slot`. Imports `backoff`, `clock`,
+//! `error`, `event`, `schedule`, `settings`, `token`.
 //!
 //! Two things change independently of each other: the token and the fetch.
 //!
@@ -19,8 +19,8 @@
 //!             └── finish(Fetched, Failed, Abandoned) ─┘
 //! ```
 //!
-//! What [`poll`](Slot::poll) returns. Where the table says *pause*, the last fetch started less than
-//! a second ago or has failed and is still remembered:
+//! This is what [`poll`](Slot::poll) returns. Where the table says *pause*, the last fetch
+//! started less than a second ago or has failed and is still remembered:
 //!
 //! | token              | fetch idle       | idle, pause                    | fetch running    |
 //! |--------------------|------------------|--------------------------------|------------------|
@@ -31,7 +31,7 @@
 //! | `Expired`          | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
 //! | any, forced        | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
 //!
-//! `Lead` becomes `OutOfTime` for a caller who has less time than the pause.
+//! `Lead` becomes `OutOfTime` for a caller that has less time than the pause.
 
 use std::time::Duration;
 
@@ -46,9 +46,9 @@ use crate::renewal::settings::Settings;
 pub(crate) struct Slot {
     token: Cached,
     fetch: Fetch,
-    /// How the last fetch that ended did so.
+    /// How the last finished fetch ended.
     ended: Ended,
-    /// When the last fetch started, or will have started after its pause.
+    /// When the last fetch started, or will start after its pause.
     started_at: Option<Moment>,
     /// The last failure, even if a token has come since. Boxed, because most slots have none.
     failure: Option<Box<Failure>>,
@@ -58,7 +58,7 @@ pub(crate) struct Slot {
 }
 
 enum Cached {
-    /// There is none, for this reason.
+    /// There is no token, for this reason.
     Missing(Reason),
     Held(AccessToken, Schedule),
 }
@@ -68,12 +68,12 @@ enum Fetch {
     Running(FetchId),
 }
 
-/// The number of a fetch at its slot.
+/// The number of a fetch, unique within its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FetchId(u64);
 
 enum Ended {
-    /// No fetch has ended yet, or the last one without a result.
+    /// No fetch has ended yet, or the last one ended without a result.
     NoResult,
     Fetched(FetchId, AccessToken),
     /// The error is in [`Slot::failure`].
@@ -89,7 +89,7 @@ struct Failure {
     streak: u32,
 }
 
-/// What happened at one slot since it was made.
+/// Counts what has happened at one slot since it was made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) fetches: u64,
@@ -100,10 +100,11 @@ pub(crate) struct Counts {
 
 /// What a caller must do next.
 pub(crate) enum Next {
-    /// Use this token. The answer stays the same for this long, unless a fetch ends or the token is
-    /// refused.
+    /// Use this token. The next poll gives the same answer for this long, unless a fetch ends or
+    /// the token is refused.
     Use { token: AccessToken, holds: Duration },
-    /// Wait for `after`, fetch a token, and [`finish`](Slot::finish) this fetch: it has started.
+    /// Wait for `after`, fetch a token, and [`finish`](Slot::finish) this fetch, which counts as
+    /// started.
     Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
     /// Wait for this fetch.
     Follow { fetch: FetchId, usable: Option<Usable> },
@@ -111,7 +112,7 @@ pub(crate) enum Next {
     Fail(Error),
     /// The next fetch may not start within the caller's time.
     OutOfTime,
-    /// This thread is fetching already: its transport asks the source that needs the token.
+    /// This thread is fetching already: its transport uses the source that needs the token.
     Recursion,
 }
 
@@ -125,18 +126,18 @@ pub(crate) struct Usable {
 pub(crate) enum Outcome {
     Fetched(AccessToken),
     Failed(Error),
-    /// The fetching caller gave up for reasons of its own (it panicked, or had little time): another
-    /// may try.
+    /// The fetching caller gave up for its own reasons (it panicked, or had little time), so
+    /// another may try.
     Abandoned,
 }
 
 /// What became of a token that an API refused.
 pub(crate) enum Refusal {
-    /// It is no longer cached.
+    /// It was dropped from the cache.
     Dropped,
-    /// It was not cached any more; this is its successor.
+    /// It was no longer cached; this is its successor.
     Superseded(AccessToken),
-    /// Too soon after the last refusal: it stays cached.
+    /// It stays cached, because the last refusal was too recent.
     TooSoon,
 }
 
@@ -154,8 +155,8 @@ impl Slot {
         }
     }
 
-    /// What a caller must do who needs a token now and has `patience` to wait for the start of a
-    /// fetch. `forced`: the cached token does not count.
+    /// Decides what a caller that needs a token must do next. The caller has `patience` to wait for
+    /// the start of a fetch. With `forced`, the cached token does not count.
     pub(crate) fn poll(&mut self, now: Moment, patience: Duration, forced: bool) -> Next {
         let mut usable = None;
         if let (Cached::Held(token, schedule), false) = (&self.token, forced) {
@@ -176,7 +177,7 @@ impl Slot {
         }
     }
 
-    /// No fetch is under way, and a new token is needed: starts a fetch unless it is too soon.
+    /// Starts a fetch unless it is too soon. No fetch may be under way.
     fn start(&mut self, now: Moment, patience: Duration, usable: Option<Usable>, forced: bool) -> Next {
         let left = |pause: Duration, from: &Moment| pause.saturating_sub(now.since(from));
         let spacing = self.started_at.map_or(Duration::ZERO, |at| left(FETCH_SPACING, &at));
@@ -238,16 +239,16 @@ impl Slot {
         }
     }
 
-    /// How a token requested at this moment is renewed: on schedule if it follows one whose renewal
-    /// was due and that was still accepted, and no fetch has failed in between.
+    /// Decides how a token requested at this moment is renewed: on schedule if the token before it
+    /// was due for renewal but still accepted, and no fetch has failed in between.
     fn renewal(&self, sent_at: Moment) -> Renewal {
         let in_time = matches!(self.phase(sent_at), Phase::Renewable | Phase::Stale);
         let failing = self.failure.as_ref().is_some_and(|failure| failure.streak > 0);
         if in_time && !failing { Renewal::OnSchedule } else { Renewal::Spread }
     }
 
-    /// The result of a fetch, for the callers that waited for it; `None` if it has none, or a later
-    /// one has ended since.
+    /// Returns the result of a fetch, for the callers that waited for it; `None` if it has none, or
+    /// a later one has ended since.
     pub(crate) fn result(&self, fetch: FetchId) -> Option<Result<AccessToken, Error>> {
         match &self.ended {
             Ended::Fetched(ended, token) if *ended == fetch => Some(Ok(token.clone())),
@@ -260,9 +261,9 @@ impl Slot {
         matches!(self.fetch, Fetch::Running(running) if running == fetch)
     }
 
-    /// An API refused `token` with a 401. It is dropped only if it still is the cached one, and at
-    /// most once in ten seconds: an API that refuses everything must not cause a flood of token
-    /// requests.
+    /// Records that an API refused `token` with a 401. The token is dropped only if it is still the
+    /// cached one, and at most once in ten seconds, because an API that refuses everything must not
+    /// cause a flood of token requests.
     pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment) -> Refusal {
         self.counts.refusals += 1;
         let refused_before = |(_, refused): &(Moment, AccessToken)| refused.is_same(token);
@@ -270,7 +271,7 @@ impl Slot {
             Cached::Held(held, _) if !held.is_same(token) && self.phase(now) != Phase::Expired => {
                 return Refusal::Superseded(held.clone());
             }
-            // Another caller dropped it a moment ago; its successor is being fetched.
+            // Another caller dropped it a moment ago, and its successor is being fetched.
             Cached::Missing(_) if self.last_refusal.as_ref().is_some_and(refused_before) => return Refusal::Dropped,
             _ => {}
         }
@@ -282,7 +283,7 @@ impl Slot {
         Refusal::Dropped
     }
 
-    /// The cached token, with the ages at which it is renewed and expires.
+    /// Returns the cached token, with the ages at which it is renewed and expires.
     pub(crate) fn held(&self) -> Option<(&AccessToken, Schedule)> {
         match &self.token {
             Cached::Held(token, schedule) => Some((token, *schedule)),
@@ -290,12 +291,13 @@ impl Slot {
         }
     }
 
-    /// The error of the last fetch that failed, even if a later one succeeded.
+    /// Returns the error of the last fetch that failed, even if a later one succeeded.
     pub(crate) fn last_error(&self) -> Option<&Error> {
         self.failure.as_ref().map(|failure| &failure.error)
     }
 
-    /// The phase of the cached token; a slot without one counts as one whose token has expired.
+    /// Returns the phase of the cached token; a slot without a token counts as one whose token has
+    /// expired.
     fn phase(&self, now: Moment) -> Phase {
         match &self.token {
             Cached::Held(token, schedule) => schedule.phase(now.since(&token.sent_at())),
@@ -323,7 +325,8 @@ mod tests {
         AccessToken::new(name, Some(Duration::from_secs(1000)), None, Map::new(), at(sent)).expect("a token")
     }
 
-    /// Renewed from 770 s (no jitter), stale from 970 s, dead at 1000 s.
+    /// A slot with a token that is renewable from 770 s (no jitter), stale from 970 s, and expired
+    /// at 1000 s.
     fn with_token() -> Slot {
         let mut slot = Slot::new(Jitter::default());
         let fetch = lead(&mut slot, 0);
@@ -341,7 +344,7 @@ mod tests {
         slot.poll(at(now), PATIENCE, true)
     }
 
-    /// Starts a fetch, by force if need be.
+    /// Starts a fetch, forced if a token is cached.
     fn lead(slot: &mut Slot, now: u64) -> FetchId {
         match slot.poll(at(now), PATIENCE, slot.held().is_some()) {
             Next::Lead { fetch, .. } => fetch,
@@ -365,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn each_border_of_a_life_belongs_to_what_follows_it() {
+    fn each_phase_includes_the_moment_it_begins_and_not_the_moment_it_ends() {
         let schedule = with_token().held().expect("a token").1;
         let words = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&poll(&mut with_token(), age))));
         assert_eq!((schedule.renew.as_secs(), schedule.stale.as_secs()), (770, 970));
@@ -377,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn while_somebody_renews_others_use_the_token_until_it_is_stale() {
+    fn while_one_caller_renews_others_use_the_token_until_it_is_stale() {
         let mut slot = with_token();
         let renewal = lead(&mut slot, 800);
         assert!(matches!(poll(&mut slot, 969), Next::Use { holds, .. } if holds.as_secs() == 1));
@@ -393,7 +396,7 @@ mod tests {
         let first = fail_from(&mut slot, 800, 801);
         assert!(slot.result(first).is_some_and(|result| result.is_err()));
         assert!(slot.result(FetchId(first.0 - 1)).is_none());
-        // Ten seconds for what another attempt would not change.
+        // A failure that another attempt would not change is remembered for ten seconds.
         assert!(matches!(poll(&mut slot, 805), Next::Use { holds, .. } if holds.as_secs() == 6));
         assert_eq!(word(&forced(&mut slot, 810)), "fail");
         assert_eq!(word(&poll(&mut slot, 811)), "lead");
@@ -406,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_error_outlives_the_failure_and_keeps_nobody_waiting() {
+    fn the_last_error_is_kept_after_a_success_and_delays_nobody() {
         let mut slot = Slot::new(Jitter::default());
         fail_from(&mut slot, 0, 1);
         let fetch = fetch(&mut slot, 20);
@@ -416,8 +419,8 @@ mod tests {
         assert!(matches!(poll(&mut slot, 2000), Next::Lead { after, .. } if after.is_zero()));
     }
 
-    /// When the last token is renewed, counted from its own request: 740 s on schedule, 308 s if it
-    /// is spread.
+    /// The age at which the last token is renewed: 740 s on schedule, 308 s if the renewal is
+    /// spread.
     fn renewed_after(story: impl FnOnce(&mut Slot) -> u64) -> u64 {
         let mut slot = Slot::new(Jitter { on_schedule: 1.0, spread: 1.0 });
         fetch(&mut slot, 0);
@@ -446,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn d32_a_renewal_is_spread_after_whatever_may_have_happened_to_many_processes_at_once() {
+    fn d32_a_renewal_is_spread_after_an_event_that_may_concern_many_processes() {
         assert_eq!(renewed_after(|_| 1000), 308, "the last one had expired");
         assert_eq!(renewed_after(|_| 307), 308, "renewed by force before it was due");
         let refused = |slot: &mut Slot| {
@@ -512,7 +515,7 @@ mod tests {
         assert_eq!(word(&poll(&mut slot, 29)), "use");
         assert!(matches!(slot.refuse(&token("two", 21), at(30)), Refusal::Dropped));
         assert_eq!(slot.counts.refusals, 5);
-        // A late word about a token that is neither cached nor the last one refused.
+        // A late report of a token that is neither cached nor the last one refused.
         assert!(matches!(slot.refuse(&one, at(31)), Refusal::TooSoon));
     }
 
