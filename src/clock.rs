@@ -1,5 +1,5 @@
-//! Points in time, time limits, and the only place that reads the clock or sleeps. Imports nothing
-//! from this crate.
+//! Points in time, time limits, and the only place that reads the clock or sleeps. Imports
+//! nothing from this crate.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A point in time on two clocks: the monotonic clock and the wall clock.
 ///
-/// A wall clock that is set wrong does not disturb the monotonic clock. The wall clock goes on while the machine sleeps.
-/// Together they tell the age of a token: see [`since`](Self::since).
+/// The monotonic clock is not disturbed when the wall clock is set, and the wall clock goes on
+/// while the machine sleeps. Together they tell the age of a token: see [`since`](Self::since).
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// A moment that the two clocks show like this: for a [`Clock`] of your own.
+    /// Makes a moment from what the two clocks show, for a [`Clock`] of your own.
     ///
     /// ```
     /// use std::time::{Instant, SystemTime};
@@ -40,8 +40,8 @@ impl Moment {
         Self { monotonic, wall }
     }
 
-    /// What the monotonic clock showed. It never goes back, and stands still while a Linux machine is
-    /// suspended.
+    /// Returns what the monotonic clock showed. This clock never goes back, and does not advance
+    /// while a Linux machine is suspended.
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock};
@@ -53,7 +53,7 @@ impl Moment {
         self.monotonic
     }
 
-    /// What the wall clock showed. It may jump either way.
+    /// Returns what the wall clock showed. This clock may jump either way.
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock};
@@ -64,8 +64,8 @@ impl Moment {
         self.wall
     }
 
-    /// How long ago `earlier` was: the larger of what the two clocks say. A wall clock that moved back counts as
-    /// zero and leaves the monotonic clock to decide.
+    /// Returns how long ago `earlier` was: the larger of what the two clocks say. A wall clock that
+    /// moved back counts as zero, so the monotonic clock decides.
     ///
     /// ```
     /// # use std::time::{Duration, Instant, SystemTime};
@@ -83,7 +83,8 @@ impl Moment {
         monotonic.max(wall)
     }
 
-    /// The same moment, moved ahead on both clocks; a clock that cannot show so late a time stays.
+    /// Returns the same moment moved ahead on both clocks. A clock that cannot represent so late a
+    /// time is left unchanged.
     pub(crate) fn later(self, by: Duration) -> Self {
         Self {
             monotonic: self.monotonic.checked_add(by).unwrap_or(self.monotonic),
@@ -98,7 +99,8 @@ pub(crate) struct Deadline(Instant);
 
 impl Deadline {
     pub(crate) fn after(now: Instant, budget: Duration) -> Self {
-        // A budget beyond what the clock can show is no limit; a year will do.
+        // The clock may not be able to represent the end of a very long budget, so a year is the
+        // most.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         Self(now.checked_add(budget.min(YEAR)).unwrap_or(now))
     }
@@ -108,13 +110,14 @@ impl Deadline {
     }
 }
 
-/// Where a token source reads the time, and how it pauses.
+/// Reads the time and pauses, on behalf of a token source.
 ///
-/// [`SystemClock`] unless a test wants another one: `test_util::ManualClock` is set by hand and sleeps by moving on.
+/// A source uses [`SystemClock`] unless a test sets another one. `test_util::ManualClock` is set
+/// by hand, and its `sleep` advances the time instead of waiting.
 ///
 /// # Examples
 ///
-/// A clock that says when it pauses:
+/// A clock that prints its pauses:
 ///
 /// ```
 /// use std::time::Duration;
@@ -139,7 +142,10 @@ impl Deadline {
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
 /// # let credentials = Credentials::new("my-client", "s3cret");
 /// # let transport = script.clone();
-/// let source = TokenSource::builder(credentials, request).transport(transport).clock(Talking).build()?;
+/// let source = TokenSource::builder(credentials, request)
+///     .transport(transport)
+///     .clock(Talking)
+///     .build()?;
 /// # assert!(source.token().is_ok());
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
@@ -155,7 +161,8 @@ pub trait Clock: Send + Sync + 'static {
     /// ```
     fn now(&self) -> Moment;
 
-    /// Reads the monotonic clock alone, which is all that most calls need. Default: that of [`now`](Self::now).
+    /// Reads the monotonic clock alone, which is all that most calls need. Default: that of
+    /// [`now`](Self::now).
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock};
@@ -166,7 +173,7 @@ pub trait Clock: Send + Sync + 'static {
         self.now().monotonic()
     }
 
-    /// Returns after `pause`.
+    /// Waits for `pause`, and then returns.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -185,7 +192,7 @@ pub trait Clock: Send + Sync + 'static {
 /// ```
 /// use client_credentials::{Clock, SystemClock, TokenRequest};
 ///
-/// // The moment that `decode` wants.
+/// // `decode` needs the moment at which the token request was sent.
 /// let sent_at = SystemClock.now();
 /// # let request = TokenRequest::new("https://auth.example.com/token")?;
 /// # let answer = http::Response::new(r#"{"access_token":"t"}"#);
@@ -244,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_too_late_for_a_clock_leaves_it_where_it_is() {
+    fn a_clock_that_cannot_represent_a_later_time_is_left_unchanged() {
         let now = SystemClock.now();
         assert_eq!(now.later(Duration::MAX), now);
         assert_eq!(now.later(Duration::from_secs(1)).since(&now), Duration::from_secs(1));
