@@ -1,14 +1,17 @@
-//! What a token source tells about its work. Imports `error`.
+//! Events: what a token source reports about its work. Imports `error`.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
 
-/// One thing that a token source did, for logs and metrics. Never holds a secret or a token.
+/// An event in the work of a token source, for logs and metrics. Never contains a secret or a
+/// token.
 ///
-/// Given to the hook of [`TokenSourceBuilder::on_event`](crate::TokenSourceBuilder::on_event), and, by its `Display`,
-/// to the `log` crate under the target `client_credentials`: failures as warnings, the rest as debug.
+/// Each event is given to the hook of
+/// [`TokenSourceBuilder::on_event`](crate::TokenSourceBuilder::on_event). Its `Display` text goes
+/// to the `log` crate under the target `client_credentials`: failed token requests, failed
+/// renewals and origins that are not allowed as warnings, all others as debug messages.
 ///
 /// # Examples
 ///
@@ -35,9 +38,9 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// Host (and port, if it was given) of the token endpoint.
+    /// The host (and port, if one was given) of the token endpoint.
     pub endpoint: &'a str,
-    /// The client, unless it has no identifier.
+    /// The client identifier, if the client has one.
     pub client_id: Option<&'a str>,
     /// What happened.
     pub kind: EventKind<'a>,
@@ -47,7 +50,7 @@ pub struct Event<'a> {
 ///
 /// # Examples
 ///
-/// A name of a counter for each:
+/// The name of a counter for each kind:
 ///
 /// ```
 /// use client_credentials::{Event, EventKind};
@@ -84,7 +87,7 @@ pub struct Event<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum EventKind<'a> {
-    /// A token request goes out.
+    /// A token request is sent.
     #[non_exhaustive]
     Requested {
         /// Why a token is needed.
@@ -92,41 +95,42 @@ pub enum EventKind<'a> {
         /// 0 for the first attempt, then the number of the retry.
         retry: u32,
     },
-    /// A token request came to its end.
+    /// A token request has ended.
     #[non_exhaustive]
     Answered {
-        /// From sending to the last byte, or to giving up.
+        /// The time from sending the request to the last byte of the answer, or to giving up.
         duration: Duration,
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
         /// What went wrong; `None` if there is a token.
         error: Option<&'a Error>,
     },
-    /// A caller got the token of somebody else's request by waiting for it.
+    /// A caller waited for another caller's token request and got its token.
     #[non_exhaustive]
     Waited {
         /// How long the caller waited.
         duration: Duration,
     },
-    /// A renewal failed; the token at hand goes on being used until it expires.
+    /// A renewal failed; the cached token is used until it expires.
     #[non_exhaustive]
     RenewalFailed {
         /// Why it failed.
         error: &'a Error,
     },
-    /// A caller got an error that is remembered from a while ago; nothing was sent.
+    /// A caller got the remembered error of an earlier token request; nothing was sent.
     #[non_exhaustive]
     RememberedFailure {
         /// The remembered error.
         error: &'a Error,
     },
-    /// An API answered 401 to a request that carried a token of ours.
+    /// An API answered 401 to a request that carried a token of this source.
     #[non_exhaustive]
     Refused {
-        /// What was decided.
+        /// Whether the request is sent again, or why not.
         verdict: Verdict,
     },
-    /// A host that may not receive the token answered 401 to a request that went out without one. Told once per origin.
+    /// A host that may not receive the token answered 401 to a request that went out without one.
+    /// Reported once per origin.
     #[non_exhaustive]
     OriginNotAllowed {
         /// Scheme, host and port. If it should receive the token, name it with
@@ -172,11 +176,11 @@ pub enum EventKind<'a> {
 pub enum Reason {
     /// There was no token yet.
     NoToken,
-    /// The token at hand expires soon, or has expired.
+    /// The cached token expires soon, or has expired.
     Expiring,
     /// An API refused the last token.
     Refused,
-    /// The program asked for a new token: [`TokenSource::renew`](crate::TokenSource::renew).
+    /// The program asked for a new token, with [`TokenSource::renew`](crate::TokenSource::renew).
     Forced,
 }
 
@@ -215,17 +219,18 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The request goes out once more, with another token.
+    /// The request is sent once more, with another token.
     Replay,
     /// The token was dropped, but the body of the request cannot be sent again.
     NotReplayable,
     /// The challenge says that another token would not help (RFC 6750 section 3.1).
     Useless,
-    /// A redirect came before the 401, and it took the token off: nobody refused it.
+    /// The HTTP client followed a redirect before the 401, and removed the token, so the token was
+    /// not refused.
     Redirected,
-    /// The authorization server handed out the very same token again.
+    /// The authorization server issued the very same token again.
     SameToken,
-    /// There is no other token to be had; the caller gets the 401.
+    /// No other token could be had; the caller gets the 401.
     RenewalFailed,
     /// The last renewal after a 401 was less than 10 seconds ago; the caller gets the 401.
     TooSoon,

@@ -1,4 +1,5 @@
-//! The port to the network: one trait, one method. Imports `clock`, `error`, `event`, `random`.
+//! The interface to the network: a trait with one method, and the context of one attempt. Imports
+//! `clock`, `error`, `event`, `random`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +18,14 @@ pub(crate) const MAX_BODY: usize = 256 * 1024;
 
 /// Sends one token request and returns the whole answer.
 ///
-/// Implemented by [`UreqTransport`](crate::UreqTransport) and by every closure of the same shape, so any blocking HTTP
-/// client will do. An implementation
+/// [`UreqTransport`](crate::UreqTransport) and every closure of the same signature implement this
+/// trait, so any blocking HTTP client can be used. An implementation
 ///
-/// - returns every HTTP status as a response, also 4xx and 5xx,
-/// - follows no redirect: a 307 would repeat the client secret elsewhere,
-/// - keeps to the limits of the [`Attempt`],
-/// - puts nothing into an HTTP cache (RFC 6749 section 5.1) and logs no body and no `Authorization` header.
-///
-///
+/// - returns every HTTP status as a response, even 4xx and 5xx,
+/// - follows no redirect, because a 307 would send the client secret to another place,
+/// - obeys the limits of the [`Attempt`],
+/// - puts nothing into an HTTP cache (RFC 6749 section 5.1), and logs neither a body nor an
+///   `Authorization` header.
 ///
 /// # Examples
 ///
@@ -45,12 +45,13 @@ pub(crate) const MAX_BODY: usize = 256 * 1024;
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 pub trait Transport: Send + Sync + 'static {
-    /// Sends `request` within the limits of `attempt`, and returns the answer with its whole body, whatever its status.
+    /// Sends `request` within the limits of `attempt`, and returns the answer with its whole body,
+    /// whatever its status.
     ///
     /// # Errors
     ///
-    /// A [`TransportError`] if there is no whole answer. Its [kind](crate::TransportErrorKind) decides whether the request
-    /// is tried again.
+    /// A [`TransportError`] if there is no whole answer. Its [kind](crate::TransportErrorKind)
+    /// decides whether the request is tried again.
     ///
     /// # Examples
     ///
@@ -58,7 +59,7 @@ pub trait Transport: Send + Sync + 'static {
     /// # use client_credentials::{Credentials, Attempt, TokenRequest, TokenSource, Transport, test_util::Script};
     /// # let inner = Script::new();
     /// # inner.token("t", 3600);
-    /// // Around another transport: what does the token endpoint say of its rate limit?
+    /// // Wraps another transport, and prints the rate limit of the token endpoint.
     /// let transport = move |request, attempt: &Attempt| {
     ///     let answer = inner.send(request, attempt)?;
     ///     println!("{}: {:?}", answer.status(), answer.headers().get("x-ratelimit-remaining"));
@@ -76,15 +77,15 @@ pub trait Transport: Send + Sync + 'static {
     ) -> Result<http::Response<Vec<u8>>, TransportError>;
 }
 
-/// The context of one attempt to get a token: how long it may take, why it is made, and the time and the random bytes
-/// that a request may be made from.
+/// The context of one attempt to get a token: how long it may take, why it is made, and the time
+/// and the random bytes from which a request may be made.
 ///
-/// A [`TokenSource`](crate::TokenSource) makes one for each attempt, retries included. It goes to
-/// [`TokenRequest::encode`](crate::TokenRequest::encode) and to the [`Transport`].
+/// A [`TokenSource`](crate::TokenSource) makes one for each attempt, retries included. It is
+/// passed to [`TokenRequest::encode`](crate::TokenRequest::encode) and to the [`Transport`].
 ///
 /// # Examples
 ///
-/// To try a transport of your own:
+/// An attempt for trying out a transport of your own:
 ///
 /// ```
 /// use std::time::Duration;
@@ -101,11 +102,11 @@ pub trait Transport: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// Time left, to the last byte of the answer.
+    /// The time left until the last byte of the answer.
     pub timeout: Duration,
-    /// Time left to establish a connection, as a part of `timeout`.
+    /// The time left to establish a connection. It is a part of `timeout`.
     pub connect_timeout: Duration,
-    /// Bytes of the answer's body, counted after decompression.
+    /// The largest body of an answer, in bytes, counted after decompression.
     pub max_body: usize,
     /// Why a token is needed.
     pub reason: Reason,
@@ -113,13 +114,13 @@ pub struct Attempt {
     pub retry: u32,
     /// When the attempt began.
     pub moment: Moment,
-    /// 16 random bytes of this attempt alone, to tell it from others. Not for keys.
+    /// 16 random bytes that tell this attempt from others. Do not use them as a key.
     pub random: [u8; 16],
 }
 
 impl Attempt {
-    /// An attempt with the limits of a source without settings: 30 seconds, 5 of them to connect, and 256 KiB; the first
-    /// for a token that is missing.
+    /// Makes a first attempt for a missing token, with the default limits of a source: 30 seconds,
+    /// 5 of them to connect, and 256 KiB.
     ///
     /// ```
     /// use client_credentials::{Attempt, Clock, Credentials, SystemClock, TokenRequest};
@@ -145,7 +146,7 @@ impl Attempt {
 }
 
 impl Default for Attempt {
-    /// An attempt that begins now, by the clock of this machine, with random bytes of its own.
+    /// Makes an attempt that begins now, by the clock of this machine, with its own random bytes.
     fn default() -> Self {
         Self::new(SystemClock.now(), random_bytes())
     }
