@@ -1,5 +1,5 @@
-//! OAuth 2.0 client credentials for blocking Rust programs: ask for a token once, keep it valid, and put it on the
-//! right requests.
+//! OAuth 2.0 client credentials for blocking Rust programs: get an access token once, keep it
+//! valid, and put it on the right requests.
 //!
 //! # The first program
 //!
@@ -17,22 +17,27 @@
 //! }
 //! ```
 //!
-//! The agent is an ordinary `ureq::Agent`. Requests for `https://api.example.com` carry a valid token; any other request
-//! is left alone. Without ureq, a [`Call`] does the same for any HTTP client.
+//! The agent is an ordinary `ureq::Agent`. Requests for `https://api.example.com` carry a valid
+//! token, and all other requests are left alone. Without ureq, a [`Call`] does the same for any
+//! HTTP client.
 //!
-//! The [`guide`] has recipes for identity providers, from Auth0 to Zoom, and answers to ["How do I ...?"](guide::how_do_i)
+//! The [`guide`] has recipes for identity providers, from Auth0 to Zoom, and answers to
+//! ["How do I ...?"](guide::how_do_i).
 //!
 //! # In scope, and out of scope
 //!
 //! In scope:
 //!
-//! - the client credentials grant ([RFC 6749 section 4.4]), and every other grant that needs no person,
-//! - client authentication by a secret ([section 2.3.1]), or none,
+//! - the client credentials grant ([RFC 6749 section 4.4]), and every other grant without user
+//!   interaction,
+//! - client authentication by a secret ([section 2.3.1]), and clients without a secret,
 //! - bearer tokens ([RFC 6750]) and resource indicators ([RFC 8707]),
-//! - caching, renewal, sending a request once more after a 401, and where a token may go.
+//! - caching and renewal of tokens, and a second attempt for a request that was answered by 401,
+//! - limiting tokens to the origins that may receive them.
 //!
-//! Out of scope: grants with a browser, OpenID Connect, validating tokens, async. Not yet: signed client assertions
-//! ([RFC 7523]), DPoP ([RFC 9449]), discovery ([RFC 8414]), token stores on disk.
+//! Out of scope are grants that use a browser, OpenID Connect, the validation of tokens, and
+//! async. Not supported yet are signed client assertions ([RFC 7523]), DPoP ([RFC 9449]),
+//! discovery ([RFC 8414]), and token stores on disk.
 //!
 //! [RFC 6749 section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 //! [section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
@@ -42,34 +47,37 @@
 //! [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //!
-//! # The house
+//! # Where to start
 //!
 //! | to do this | start here |
 //! |---|---|
-//! | say who asks | [`Credentials`], [`BasicEncoding`], [`Secret`] |
-//! | say what is asked, and where the token may go | [`TokenRequest`], [`BodyFormat`] |
+//! | name the client and its secret | [`Credentials`], [`BasicEncoding`], [`Secret`] |
+//! | describe the token request, and name the API | [`TokenRequest`], [`BodyFormat`] |
 //! | get tokens and put them on requests | [`TokenSource`], [`TokenSourceBuilder`], [`AccessToken`] |
 //! | share tokens between sources | [`TokenCache`], [`CacheKey`] |
 //! | handle errors | [`Error`] |
-//! | watch it work | [`Event`], [`Snapshot`] |
+//! | log events, show the state | [`Event`], [`Snapshot`] |
 //! | set a proxy or a private CA | [`UreqTransport`] |
-//! | bring another HTTP client | [`Call`], [`Transport`], [`Attempt`], [`TransportError`] |
-//! | read a 401 | [`Challenge`] |
+//! | use another HTTP client | [`Call`], [`Transport`], [`Attempt`], [`TransportError`] |
+//! | read the challenge of a 401 | [`Challenge`] |
 //! | test a program | the feature `test-util`, [`Clock`] |
 //!
-//! [`TokenRequest`], [`Credentials`], [`CacheKey`] and [`Challenge`] send nothing and read no clock: they can be used
-//! alone.
+//! [`TokenRequest`], [`Credentials`], [`CacheKey`] and [`Challenge`] send nothing and read no
+//! clock, so they can be used on their own.
 //!
 //! # Features and versions
 //!
-//! - `ureq` (default): [`TokenSource::new`], [`TokenSource::agent`], [`TokenSource::wrap`] and the transport for ureq 3.5.
-//!   Without it there is no ureq in the tree. By itself it has no TLS.
+//! - `ureq` (default): [`TokenSource::new`], [`TokenSource::agent`], [`TokenSource::wrap`] and
+//!   the transport for ureq 3.5. Without this feature, ureq is not a dependency. On its own it
+//!   has no TLS.
 //! - `rustls` (default): TLS for ureq by rustls.
-//! - `native-tls`: TLS for ureq by the library of the operating system, for `default-features = false`. The agents that
-//!   this crate makes use it unless `rustls` is on, too.
-//! - `test-util`: for tests. A scripted token endpoint, a clock set by hand, a token server on this machine.
+//! - `native-tls`: TLS for ureq by the library of the operating system, for use with
+//!   `default-features = false`. If `rustls` is enabled as well, the agents that this crate makes
+//!   use rustls.
+//! - `test-util`: tools for tests. A scripted token endpoint, a clock set by hand, and a token
+//!   server on this machine.
 //!
-//! Minimum supported Rust version: 1.85. A higher one comes with a new minor version.
+//! The minimum supported Rust version is 1.85. Raising it is a minor release.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
