@@ -1,4 +1,4 @@
-//! A clock set by hand.
+//! A clock set by hand. Imports `clock`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use super::lock;
 use crate::clock::{Clock, Moment, SystemClock};
 
-/// A clock that moves only when it is told to, or when somebody sleeps on it. Clones are the same clock.
+/// A clock that advances only when it is told to, or when `sleep` is called. Clones are the same
+/// clock.
 ///
 /// # Examples
 ///
@@ -25,7 +26,7 @@ use crate::clock::{Clock, Moment, SystemClock};
 pub struct ManualClock(Arc<Mutex<Moment>>);
 
 impl ManualClock {
-    /// A clock that shows the present, and stands still.
+    /// Makes a clock that shows the present time and does not advance.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
@@ -39,7 +40,7 @@ impl ManualClock {
         Self(Arc::new(Mutex::new(SystemClock.now())))
     }
 
-    /// Time passes on both clocks.
+    /// Advances both clocks, the monotonic clock and the wall clock.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -58,7 +59,7 @@ impl ManualClock {
         *now = now.later(by);
     }
 
-    /// The machine is suspended: the wall clock moves on, the monotonic one stands still.
+    /// Simulates a suspended machine: the wall clock advances, and the monotonic clock does not.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
@@ -75,7 +76,7 @@ impl ManualClock {
         *now = Moment::new(now.monotonic(), now.wall() + for_);
     }
 
-    /// Somebody sets the wall clock; the monotonic one goes on as before.
+    /// Sets the wall clock. The monotonic clock does not change.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
@@ -91,7 +92,7 @@ impl ManualClock {
         *now = Moment::new(now.monotonic(), wall);
     }
 
-    /// Time passes on the monotonic clock only.
+    /// Advances the monotonic clock only.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};

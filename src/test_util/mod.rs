@@ -1,10 +1,11 @@
-//! For tests of programs that use this crate: a scripted token endpoint, and a clock set by hand (feature `test-util`).
+//! Tools for testing programs that use this crate (feature `test-util`): a scripted token
+//! endpoint, a clock set by hand, and a token server on this machine.
 //!
 //! | | what it is | for |
 //! |---|---|---|
 //! | [`Script`] | a [`Transport`](crate::Transport) that answers by a script | most tests: no network, no waiting |
 //! | [`ManualClock`] | a [`Clock`](crate::Clock) that is set by hand | expiry, outages, suspended machines |
-//! | [`TokenServer`] | a token endpoint on this machine | the real way over the network |
+//! | [`TokenServer`] | a token endpoint on this machine | requests over a real connection |
 //! | [`Behaviour`] | what such a server does, good and bad | servers that hang, break off or send nonsense |
 //!
 //! # Examples
@@ -32,7 +33,7 @@
 //! # Ok::<_, client_credentials::Error>(())
 //! ```
 
-// Imports `error`, `clock`, `source`, `transport`.
+// Its parts import `clock`, `error` and `transport`, and know neither `source` nor `ureq`.
 
 mod clock;
 mod script;

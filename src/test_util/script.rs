@@ -1,4 +1,4 @@
-//! A token endpoint that answers by a script.
+//! A token endpoint that answers by a script. Imports `error`, `transport`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::transport::{Attempt, Transport};
 
 type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Attempt) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
 
-/// A token endpoint that answers by a script, one line per request, and writes down what it was asked.
+/// A token endpoint that answers by a script, one answer per request, and records the requests.
 ///
-/// It is a [`Transport`]: nothing goes over the network. Without a line left it answers as if it could not be reached.
-/// Clones are the same script.
+/// It is a [`Transport`], so nothing goes over the network. When no answer is left, it behaves as
+/// if the token endpoint could not be reached. Clones are the same script.
 ///
 /// # Examples
 ///
@@ -40,14 +40,14 @@ struct ScriptInner {
 }
 
 impl Script {
-    /// An empty script with a clock of its own.
+    /// Makes an empty script with its own clock.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
     /// let script = Script::new();
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).retries(0).build()?;
-    /// assert!(source.token().unwrap_err().is_retryable()); // nobody answers
+    /// assert!(source.token().unwrap_err().is_retryable()); // no answer is left
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     #[must_use]
@@ -55,7 +55,8 @@ impl Script {
         Self(Arc::new(ScriptInner { answers: Mutex::default(), requests: Mutex::default(), clock: ManualClock::new() }))
     }
 
-    /// The clock of this script, for [`TokenSourceBuilder::clock`](crate::TokenSourceBuilder::clock).
+    /// Returns the clock of this script, for
+    /// [`TokenSourceBuilder::clock`](crate::TokenSourceBuilder::clock).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -78,7 +79,7 @@ impl Script {
         self.0.clock.clone()
     }
 
-    /// The next answer is this token with this lifetime in seconds.
+    /// Adds an answer with this token and its lifetime in seconds.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -94,7 +95,7 @@ impl Script {
         self.json(200, &format!(r#"{{"access_token":{token},"token_type":"Bearer","expires_in":{expires_in}}}"#));
     }
 
-    /// The next answer has this status and body, with the content type of JSON.
+    /// Adds an answer with this status and body, and the content type of JSON.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -114,7 +115,7 @@ impl Script {
         self.answer(move |_, _| Ok(response.clone()));
     }
 
-    /// The next request gets no answer, but this error.
+    /// Adds a failure: the request gets this error and no answer.
     ///
     /// ```
     /// use client_credentials::{TransportError, TransportErrorKind};
@@ -133,7 +134,8 @@ impl Script {
         self.answer(move |_, _| Err(error.take().unwrap_or_else(nobody)));
     }
 
-    /// The next answer is made by `answer`. It may move the [`clock`](Self::clock), block, or panic.
+    /// Adds an answer that is made by `answer`, which may advance the [`clock`](Self::clock),
+    /// block, or panic.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};
@@ -156,7 +158,7 @@ impl Script {
         lock(&self.0.answers).push_back(Box::new(answer));
     }
 
-    /// The requests so far, in order. They hold the secrets that were sent.
+    /// Returns the requests so far, in order. They contain the secrets that were sent.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Error, TokenRequest, TokenSource, test_util::Script};

@@ -1,4 +1,4 @@
-//! A token server on this machine that misbehaves as it is told to.
+//! A token server on this machine that misbehaves on demand. Imports nothing from this crate.
 
 mod behaviour;
 
@@ -15,22 +15,23 @@ use http::header::{CONTENT_LENGTH, HeaderMap};
 use super::lock;
 pub use behaviour::{Behaviour, Step};
 
-/// More than this of one request, or more connections at a time, and the server hangs up.
+/// The largest request, in bytes. The server closes the connection of a larger one.
 const LONGEST_REQUEST: usize = 1 << 20;
+/// The most connections at a time. The server closes further ones at once.
 const MOST_CONNECTIONS: usize = 1000;
 
-/// A token server on this machine that misbehaves as it is told to.
+/// A token server on this machine that misbehaves on demand.
 ///
-/// It listens on `127.0.0.1`, on a port that the system chose. Unless told otherwise it answers every request, for whatever
-/// path, with a good token: `token-1`, then `token-2` and so on, each good for an hour. It can play an API or "the other
-/// host" as well.
+/// It listens on `127.0.0.1`, on a port chosen by the system. By default it answers every
+/// request, for any path, with a good token: `token-1`, then `token-2` and so on, each valid for
+/// an hour. It can also play an API or another host.
 ///
-/// It speaks plain HTTP/1.1, keeps connections open, and writes down what it was sent. When it is dropped it hangs up,
-/// in the middle of whatever it is doing, and its threads end.
+/// It speaks plain HTTP/1.1, keeps connections open, and records the requests. When it is
+/// dropped, it closes all connections, even in the middle of an answer, and its threads end.
 ///
 /// # Examples
 ///
-/// What does my program say when the token server hangs, is overloaded, or talks nonsense?
+/// What does a program do when the token server hangs, is overloaded, or answers nonsense?
 ///
 /// ```
 /// use client_credentials::test_util::{Behaviour, Step, TokenServer};
@@ -39,7 +40,7 @@ const MOST_CONNECTIONS: usize = 1000;
 /// use client_credentials::UreqTransport;
 /// use std::time::Duration;
 ///
-/// // The program: an exit status per kind of failure.
+/// // The program has an exit status for each kind of failure.
 /// fn exit_status(source: &TokenSource) -> u8 {
 ///     match source.token() {
 ///         Ok(_) => 0,
@@ -48,7 +49,7 @@ const MOST_CONNECTIONS: usize = 1000;
 ///     }
 /// }
 ///
-/// // The test. Each time a source of its own: a source remembers failures for a while.
+/// // The test makes a new source each time, because a source remembers failures for a while.
 /// let server = TokenServer::start()?;
 /// let program = || {
 ///     let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
@@ -82,7 +83,7 @@ impl TokenServer {
     ///
     /// # Errors
     ///
-    /// [`io::Error`] if there is no port or no thread to be had.
+    /// [`io::Error`] if no port can be opened, or no thread can be started.
     ///
     /// # Examples
     ///
@@ -101,7 +102,7 @@ impl TokenServer {
         Ok(Self { address, shared, thread: Some(thread) })
     }
 
-    /// The URL of the token endpoint, `http://127.0.0.1:PORT/token`.
+    /// Returns the URL of the token endpoint, `http://127.0.0.1:PORT/token`.
     ///
     /// ```
     /// # use client_credentials::{TokenRequest, test_util::TokenServer};
@@ -115,7 +116,7 @@ impl TokenServer {
         format!("http://{}/token", self.address)
     }
 
-    /// Address and port, for other URLs of this server.
+    /// Returns the address and port, for other URLs of this server.
     ///
     /// ```
     /// # use client_credentials::{TokenRequest, test_util::TokenServer};
@@ -130,7 +131,7 @@ impl TokenServer {
         self.address
     }
 
-    /// What to do with the next request. Said again, it is for the request after that.
+    /// Adds what to do with the next request. A second call is for the request after that.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -150,7 +151,7 @@ impl TokenServer {
         lock(&self.shared.state).next.push_back(behaviour.into());
     }
 
-    /// What to do with every request that [`next`](Self::next) says nothing about.
+    /// Sets what to do with every request for which [`next`](Self::next) has added nothing.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -168,8 +169,10 @@ impl TokenServer {
         lock(&self.shared.state).always = Some(behaviour.into());
     }
 
-    /// The requests so far, in order, with the path as their URL. They hold the secrets that were sent. What is not
-    /// HTTP/1.1 is hung up on and only counts as a connection; a body needs a `Content-Length`.
+    /// Returns the requests so far, in order, with the path as their URL. They contain the secrets
+    /// that were sent. If a client does not send HTTP/1.1, the connection is closed, and only
+    /// [`connections`](Self::connections) counts it. A request with a body needs a
+    /// `Content-Length`.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -189,7 +192,7 @@ impl TokenServer {
         lock(&self.shared.state).requests.clone()
     }
 
-    /// How many connections came so far: none means that not a byte was sent here.
+    /// Returns how many connections were made so far. Zero means that not a byte was sent here.
     ///
     /// ```
     /// # use client_credentials::test_util::TokenServer;
@@ -214,8 +217,8 @@ impl Drop for TokenServer {
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(state);
-        self.shared.bell.notify_all();
-        // Wakes the accepting thread, which leaves after the threads of all connections.
+        self.shared.wake.notify_all();
+        // Wakes the accepting thread, which ends after the threads of all connections.
         if TcpStream::connect(self.address).is_ok() {
             let _ = self.thread.take().map(JoinHandle::join);
         }
@@ -231,7 +234,8 @@ impl fmt::Debug for TokenServer {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    bell: Condvar,
+    /// Notified when the server stops, to end all pauses.
+    wake: Condvar,
 }
 
 #[derive(Default)]
@@ -241,7 +245,7 @@ struct State {
     always: Option<Behaviour>,
     requests: Vec<http::Request<Vec<u8>>>,
     connections: usize,
-    /// Weak: a connection is closed when its thread lets go of it.
+    /// Weak references, so that a connection is closed when its thread drops it.
     open: Vec<Weak<TcpStream>>,
 }
 
@@ -264,14 +268,15 @@ impl Shared {
                 if state.open.len() < MOST_CONNECTIONS {
                     state.open.push(Arc::downgrade(&stream));
                     drop(state);
-                    // Without a thread the connection is closed; an error of a connection is its end.
+                    // If no thread can be started, the connection is closed. An error ends only its
+                    // own connection.
                     let _ = thread::Builder::new().spawn_scoped(scope, move || self.serve(&stream));
                 }
             }
         });
     }
 
-    /// `None`: the connection is to be closed.
+    /// Answers the requests of one connection. `None` means that the connection must be closed.
     fn serve(&self, stream: &TcpStream) -> Option<()> {
         stream.set_nodelay(true).ok()?;
         loop {
@@ -312,16 +317,17 @@ impl Shared {
         }
     }
 
-    /// `None`: the server stops.
+    /// Waits for this long. `None` means that the server stops.
     fn pause(&self, pause: Duration) -> Option<()> {
         let state = lock(&self.state);
         let (state, _) =
-            self.bell.wait_timeout_while(state, pause, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
+            self.wake.wait_timeout_while(state, pause, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
         (!state.stopping).then_some(())
     }
 }
 
-/// A request, of which the last byte is not yet read, for [`Step::Reset`]: it is only looked at.
+/// Receives a request, but leaves its last byte unread for [`Step::Reset`]: that byte is only
+/// peeked at.
 fn receive(mut stream: &TcpStream) -> Option<http::Request<Vec<u8>>> {
     let mut head = Vec::new();
     let mut seen = [0; 4096];

@@ -1,14 +1,15 @@
-//! What a token server is told to do.
+//! What a token server can be told to do. Imports nothing from this crate.
 
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-/// What a [`TokenServer`](super::TokenServer) does with one request: a few [`Step`]s, one after the other.
+/// What a [`TokenServer`](super::TokenServer) does with one request: a sequence of [`Step`]s.
 ///
-/// If the last step leaves the connection open, so does the server. A behaviour is made from an answer
-/// ([`token`](Self::token), [`json`](Self::json), [`redirect`](Self::redirect), or any `http::Response`), which may then be
-/// sent slowly, cut short or followed by something else; or from steps.
+/// If the last step leaves the connection open, so does the server. A behaviour is made from
+/// steps, or from an answer: [`token`](Self::token), [`json`](Self::json),
+/// [`redirect`](Self::redirect), or any `http::Response`. An answer can then be sent slowly, cut
+/// short, or followed by something else.
 ///
 /// # Examples
 ///
@@ -74,24 +75,25 @@ pub struct Behaviour(pub(super) Vec<Step>);
 pub enum Step {
     /// Sends these bytes, whatever they are.
     Send(Vec<u8>),
-    /// Sends these bytes as many times as the number says.
+    /// Sends these bytes this many times.
     Repeat(Vec<u8>, u64),
     /// Sends these bytes one at a time, with this pause after each.
     Trickle(Vec<u8>, Duration),
-    /// Does nothing for so long.
+    /// Does nothing for this long.
     Pause(Duration),
-    /// Does nothing until the client hangs up.
+    /// Does nothing until the client closes the connection.
     Stall,
-    /// Says that nothing more will be sent, and goes on listening.
+    /// Closes the sending half of the connection, and goes on receiving.
     HalfClose,
-    /// Hangs up.
+    /// Closes the connection.
     Close,
-    /// Hangs up while a byte of the request is unread: Linux and Windows send a TCP reset then.
+    /// Closes the connection while a byte of the request is unread. Linux and Windows then send a
+    /// TCP reset.
     Reset,
 }
 
 impl Behaviour {
-    /// A good answer with this token and this lifetime in seconds.
+    /// An answer with this token and this lifetime in seconds.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -145,7 +147,7 @@ impl Behaviour {
         )
     }
 
-    /// An answer that sends the client elsewhere.
+    /// An answer that redirects the client to this location.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -170,7 +172,8 @@ impl Behaviour {
         answer(status, &format!("location: {location}\r\ncontent-length: 0\r\n"), b"")
     }
 
-    /// A good token, and then blanks, which JSON allows, up to this size of the body in bytes.
+    /// An answer with a good token, padded with blanks, which JSON allows, to a body of this many
+    /// bytes.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -200,8 +203,8 @@ impl Behaviour {
             .then(Step::Repeat(vec![b' '], blanks & 0xffff))
     }
 
-    /// A body of zeros, about this large in bytes, that gzip made a thousand times smaller. It ends without a check sum:
-    /// who gets that far has lost already.
+    /// An answer whose body is about this many zero bytes, which gzip has made a thousand times
+    /// smaller. It ends without a checksum, because a client that reads so far has failed already.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -222,8 +225,9 @@ impl Behaviour {
     /// ```
     #[must_use]
     pub fn gzip_bomb(bytes: u64) -> Self {
-        // RFC 1952 section 2.3, then one block of RFC 1951 section 3.2.7: a table in which two bits say "the last
-        // byte again, 258 times", and a first zero. From there every zero byte means 1,032 more.
+        // RFC 1952 section 2.3, then one block of RFC 1951 section 3.2.7: a table in which two bits
+        // say "the last byte again, 258 times", and a first zero. From there every zero byte means
+        // 1,032 more.
         const START: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\xed\xc1\x01\x01\0\0\0\x80\x90\xfe\xaf\xee\x08\x0a";
         let zeros = bytes / 1032;
         let length = START.len() as u64 + zeros;
@@ -232,7 +236,7 @@ impl Behaviour {
         answer(200, &headers, START).then(Step::Repeat(vec![0], zeros))
     }
 
-    /// This answer, one byte at a time, with this pause after each.
+    /// Sends this answer one byte at a time, with this pause after each.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -257,7 +261,8 @@ impl Behaviour {
         self.resent(|bytes, _| vec![Step::Trickle(bytes, interval)])
     }
 
-    /// This answer: its head at once, its body one byte at a time, with this pause after each.
+    /// Sends the head of this answer at once, and its body one byte at a time, with this pause
+    /// after each.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -285,7 +290,7 @@ impl Behaviour {
         })
     }
 
-    /// Half of the head of the answer, then this step.
+    /// Sends half of the head of this answer, and then does this step.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -310,7 +315,7 @@ impl Behaviour {
         self.resent(|bytes, body_at| vec![Step::Send(bytes[..body_at / 2].to_vec()), then])
     }
 
-    /// The head of the answer and half of its body, then this step.
+    /// Sends the head of this answer and half of its body, and then does this step.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -335,7 +340,7 @@ impl Behaviour {
         self.resent(|bytes, body_at| vec![Step::Send(bytes[..(body_at + bytes.len()) / 2].to_vec()), then])
     }
 
-    /// This, and then that: a behaviour or a [`Step`].
+    /// Adds another behaviour or [`Step`] after this one.
     ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
@@ -363,7 +368,8 @@ impl Behaviour {
         self
     }
 
-    /// Other steps for the answer that this behaviour begins with: its bytes, and where its body begins.
+    /// Replaces the answer that this behaviour begins with by other steps, made from its bytes and
+    /// the position of its body.
     fn resent(mut self, steps: impl FnOnce(Vec<u8>, usize) -> Vec<Step>) -> Self {
         if let Some(Step::Send(bytes)) = self.0.first_mut() {
             let bytes = std::mem::take(bytes);
@@ -381,7 +387,7 @@ impl From<Step> for Behaviour {
 }
 
 impl<B: AsRef<[u8]>> From<http::Response<B>> for Behaviour {
-    /// The answer as it is, with a `Content-Length` if it has none.
+    /// Sends the response as it is, with a `Content-Length` if it has none.
     fn from(response: http::Response<B>) -> Self {
         let body = response.body().as_ref();
         let mut headers = String::new();
