@@ -1,4 +1,4 @@
-//! The body of a request, as far as it must be known to be sent twice, and that of the answer in
+//! The body of a request, buffered so that it can be sent twice, and the body of the answer in
 //! between. Imports nothing from this crate.
 
 use std::io::{self, Cursor, Read};
@@ -9,31 +9,31 @@ use ::ureq::http::{HeaderValue, Method, Request, Response};
 use ::ureq::{Body, Error, SendBody};
 
 pub(super) struct Payload<'a> {
-    /// What was read of the body.
+    /// The part of the body that was read.
     bytes: Vec<u8>,
-    /// How much of that the attempt under way has sent.
+    /// How much of `bytes` the attempt under way has sent.
     sent: usize,
     rest: Rest<'a>,
-    /// Whether it is sent with a `Content-Length` of ours.
+    /// Whether the body is sent with a `Content-Length` of ours.
     counted: bool,
 }
 
 enum Rest<'a> {
     /// All of the body was read.
     Nothing,
-    /// More than may be kept.
+    /// The body is longer than the limit; this is the rest of it.
     Reader(Box<dyn Read + 'a>),
-    /// Not read at all; it can be sent once.
+    /// Nothing was read. The body can be sent once.
     Untouched(Option<SendBody<'a>>),
 }
 
-/// Initial capacity for a body of unknown length, in bytes.
+/// The initial capacity for a body of unknown length, in bytes.
 const USUAL_BODY: usize = 1024;
 
 impl<'a> Payload<'a> {
-    /// A body that fits into the limit is sent with its `Content-Length`, unless the caller has set
-    /// the framing. ureq does not tell whether there is a body, so an empty one counts as none,
-    /// except for the methods that always have one.
+    /// Reads a body up to the limit. A body that fits is sent with its `Content-Length`, unless the
+    /// caller has set the framing. ureq does not say whether there is a body, so an empty one
+    /// counts as none, except for the methods that always have one.
     pub(super) fn new(body: SendBody<'a>, parts: &Parts, limit: usize) -> Result<Self, Error> {
         if limit == 0 && !parts.method.is_safe() {
             return Ok(Self { bytes: Vec::new(), sent: 0, rest: Rest::Untouched(Some(body)), counted: false });
@@ -55,13 +55,14 @@ impl<'a> Payload<'a> {
         matches!(self.rest, Rest::Nothing)
     }
 
-    /// The request with this body, from its beginning.
+    /// Sends the request with this body, from its beginning.
     pub(super) fn send<T>(&mut self, mut parts: Parts, send: impl FnOnce(Request<SendBody>) -> T) -> T {
         self.sent = 0;
         if self.counted {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.bytes.len()));
         }
-        // Not one `Request::from_parts` for all: the lifetimes of the bodies differ.
+        // There is no single `Request::from_parts` for all, because the lifetimes of the bodies
+        // differ.
         match &mut self.rest {
             Rest::Untouched(body) => match body.take() {
                 Some(body) => send(Request::from_parts(parts, body)),
@@ -89,11 +90,11 @@ pub(super) fn read_beyond(limit: usize, reader: &mut dyn Read, into: &mut Vec<u8
     reader.take((limit as u64).saturating_add(1)).read_to_end(into)
 }
 
-/// A body of this many bytes is read to its end, so that its connection can be used again.
+/// The longest body, in bytes, that is read to its end so that its connection can be used again.
 const DRAINED: usize = 16 * 1024;
 
-/// The answer with its body read, as far as that is short, so that the next request to the same host
-/// finds the connection free.
+/// Reads the body of an answer if it is short, so that the next request to the same host finds
+/// the connection free.
 pub(super) fn drained(response: Response<Body>) -> Response<Body> {
     let (parts, body) = response.into_parts();
     let mut builder = Body::builder();
@@ -104,7 +105,7 @@ pub(super) fn drained(response: Response<Body>) -> Response<Body> {
         builder = builder.charset(charset);
     }
     let (mut reader, mut bytes) = (body.into_reader(), Vec::new());
-    // An error here is none of the second attempt; whoever reads on will see it again.
+    // An error here does not concern the second attempt. A caller that reads on gets it again.
     let read = read_beyond(DRAINED, &mut reader, &mut bytes);
     let is_whole = read.is_ok() && bytes.len() <= DRAINED;
     let body = if is_whole { builder.data(bytes) } else { builder.reader(Cursor::new(bytes).chain(reader)) };

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use ::ureq::RequestBuilder;
 
-/// Settings of a single call through an agent of [`TokenSource::agent`](crate::TokenSource::agent) or
-/// [`wrap`](crate::TokenSource::wrap): the time for the whole call, and how an error status is reported.
+/// Settings of a single call through an agent of
+/// [`TokenSource::agent`](crate::TokenSource::agent) or [`wrap`](crate::TokenSource::wrap): the
+/// time limit of the whole call, and how an error status is reported.
 ///
-/// Use these instead of ureq's `config()` where a call differs from its agent in one of the two:
-/// ureq keeps what `config()` sets to itself, so a wrapped agent cannot obey it everywhere (see
-/// [`wrap`](crate::TokenSource::wrap)). Other settings of ureq can be given before, with `config()`.
+/// Use these instead of ureq's `config()` if a call differs from its agent in one of the two. A
+/// wrapped agent cannot obey everywhere what `config()` sets, because ureq does not let it read
+/// those settings (see [`wrap`](crate::TokenSource::wrap)). Set other settings of ureq with
+/// `config()` before these.
 ///
 /// # Examples
 ///
@@ -26,13 +28,17 @@ use ::ureq::RequestBuilder;
 /// use client_credentials::CallSettings as _;
 ///
 /// let agent = source.agent();
-/// let response = agent.get(&items).within(Duration::from_secs(5)).status_as_error(false).call()?;
+/// let response = agent
+///     .get(&items)
+///     .within(Duration::from_secs(5))
+///     .status_as_error(false)
+///     .call()?;
 /// assert_eq!(response.status(), 404);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub trait CallSettings: Sized + private::Sealed {
-    /// The longest time for the whole call: waiting for a token, both attempts, and reading the
-    /// body. Sets ureq's `timeout_global`, too.
+    /// Limits the time of the whole call: waiting for a token, both attempts, and reading the body.
+    /// Sets ureq's `timeout_global` as well.
     ///
     /// ```
     /// # use client_credentials::test_util::{Script, TokenServer};
@@ -51,8 +57,8 @@ pub trait CallSettings: Sized + private::Sealed {
     #[must_use]
     fn within(self, time: Duration) -> Self;
 
-    /// Whether a status of 400 or above is an error of this call, as ureq's `http_status_as_error`,
-    /// which it sets, too.
+    /// Sets whether a status of 400 or above is an error of this call. Sets ureq's
+    /// `http_status_as_error` as well.
     ///
     /// ```
     /// # use client_credentials::test_util::{Behaviour, Script, TokenServer};
@@ -93,16 +99,16 @@ mod private {
     impl<Any> Sealed for ::ureq::RequestBuilder<Any> {}
 }
 
-/// The readable copy of what a call has set, in the extensions of its request.
+/// A readable copy of what a call has set, in the extensions of its request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settings {
     pub(super) time: Option<Duration>,
     pub(super) status_as_error: Option<bool>,
-    /// The call had settings of ureq's before, which nobody can read.
+    /// Whether the call had settings of ureq's before, which cannot be read.
     pub(super) has_others: bool,
 }
 
-/// What a request had before a setting was added.
+/// The settings of a request before one was added.
 struct Before {
     settings: Option<Settings>,
     extensions: usize,
@@ -119,8 +125,8 @@ impl Settings {
 }
 
 impl Before {
-    /// `request` with the settings from before and a change. ureq adds an extension for its settings
-    /// unless there is one already.
+    /// Returns `request` with the settings from before and a change. ureq adds an extension for its
+    /// settings unless there is one already.
     fn with<Any>(self, request: RequestBuilder<Any>, change: impl FnOnce(&mut Settings)) -> RequestBuilder<Any> {
         let after = request.extensions_ref().map_or(0, |extensions| extensions.len());
         let has_others = after == self.extensions;

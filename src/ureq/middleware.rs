@@ -1,6 +1,6 @@
-//! The middleware of a wrapped agent: authorizes its requests, sends them through the caller's own
-//! agent, and sends a request once more after a 401. Written on `Call` and nothing else of the
-//! crate's inside, as any other adapter. Imports `error`, `source`.
+//! The middleware of a wrapped agent: authorizes its requests, sends them through the caller's
+//! own agent, and sends a request once more after a 401. Like any other adapter, it uses `Call`
+//! and no internals of the crate. Imports `error`, `source`.
 
 use std::mem;
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 
 pub(super) struct Authorize {
     source: TokenSource,
-    /// The caller's agent: sends everything, with a token or without, both attempts.
+    /// The caller's agent, which sends everything: with a token or without, and both attempts.
     inner: Agent,
-    /// What a call wants that has no settings of its own.
+    /// The settings in force when the caller sets none.
     usual: Wishes,
-    /// Whether the settings of `inner` are those that a request with a token needs. Then nothing is
-    /// pinned on a request: ureq would make a TLS configuration anew for each connection.
+    /// Whether `inner` already has the settings that a request with a token needs. Then nothing is
+    /// pinned on a request, because ureq would make a new TLS configuration for each connection.
     is_ready: bool,
-    /// The agent was made by this crate, so a proxy that it has comes from the environment.
+    /// Whether this crate made the agent. If so, its proxy comes from the environment.
     own_agent: bool,
 }
 
-/// What the caller of an agent wants of one call.
+/// What the caller wants of one call.
 #[derive(Clone, Copy)]
 struct Wishes {
-    /// `None`: it cannot be read. ureq itself then reports the status as the caller wants it.
+    /// `None` if it cannot be read. ureq itself then reports the status as the caller wants it.
     status_as_error: Option<bool>,
-    /// The limit for the whole call, if it is known.
+    /// The time limit of the whole call, if it is known.
     time: Option<Duration>,
-    /// The settings of `inner` may differ from these wishes.
+    /// Whether the settings of `inner` may differ from these wishes.
     of_this_call: bool,
 }
 
@@ -101,15 +101,16 @@ impl Authorize {
                     headers = response.headers();
                     status
                 }
-                // As this call wants it. The error hides the challenge and redirects: a POST that was
-                // answered by a redirect, and then by 401, must not be sent again.
+                // This call wants errors for statuses. Such an error hides the challenge and
+                // redirects, and a POST that was answered by a redirect before its 401 must not be
+                // sent again.
                 Err(Error::StatusCode(status)) => {
                     call.replayable(payload.is_replayable() && parts.method.is_idempotent());
                     no_headers = HeaderMap::new();
                     headers = &no_headers;
                     StatusCode::from_u16(*status).unwrap_or_default()
                 }
-                // Answers all the same.
+                // These are answers, too.
                 Err(Error::TooManyRedirects | Error::RedirectFailed) => return result,
                 Err(_) => {
                     let refusal = refusal.filter(|_| parts.method.is_safe());
@@ -135,8 +136,9 @@ impl Authorize {
         result
     }
 
-    /// With what a request that carries a token needs: an answer instead of an error, so that its
-    /// headers can be read; a redirect that can be seen, and that does not take the token along.
+    /// Sends a request with the settings that one with a token needs: answers instead of errors, so
+    /// that their headers can be read, and redirects that can be seen and do not take the token
+    /// along.
     fn send(&self, request: Request<SendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
         let avoids_proxy = self.own_agent && avoids_proxy(&self.inner, request.uri());
         if self.is_ready && !wishes.of_this_call && !avoids_proxy {
@@ -160,7 +162,8 @@ impl Authorize {
     }
 
     fn wishes(&self, extensions: &Extensions) -> Wishes {
-        // ureq's mark of the calling agent is always there; settings of the call would be a second one.
+        // ureq's mark of the calling agent is always there. Settings of the call would be a second
+        // extension.
         if extensions.len() == 1 {
             return self.usual;
         }
@@ -178,8 +181,8 @@ impl Authorize {
         self.usual
     }
 
-    /// Whether a call has settings of its own, by ureq's `config()`. ureq does not say what they
-    /// are, but it adds them to a request only if there are none.
+    /// Returns whether a call has settings of its own, by ureq's `config()`. ureq does not say what
+    /// they are, but it adds them to a request only if there are none.
     fn has_settings(&self, extensions: &Extensions) -> bool {
         let mut probe = Request::new(());
         *probe.extensions_mut() = extensions.clone();
@@ -187,12 +190,12 @@ impl Authorize {
     }
 }
 
-/// Whether the middleware of another source, further inside, put a token on a request that this one
-/// left alone.
+/// Whether the middleware of another source, further inside, put a token on a request that this
+/// one left alone.
 #[derive(Clone, Default)]
 struct Authorized(Arc<AtomicBool>);
 
-/// The head of one attempt. `parts` keeps what another one needs.
+/// Copies the head of the request for one attempt. `parts` keeps what another one needs.
 fn copy(parts: &mut Parts) -> Parts {
     let (mut copy, ()) = Request::new(()).into_parts();
     copy.method = parts.method.clone();
@@ -205,12 +208,12 @@ fn copy(parts: &mut Parts) -> Parts {
     copy
 }
 
-/// A proxy of the environment would see what plain http says to this machine.
+/// Returns whether a proxy must not be used: it would see plain http to this machine.
 fn avoids_proxy(agent: &Agent, uri: &Uri) -> bool {
     agent.config().proxy().is_some() && is_plain_loopback(uri)
 }
 
-/// The outcome of a call, with the status reported as its caller wants it.
+/// Returns the outcome of a call, with the status reported as its caller wants it.
 fn as_wished(result: Result<Response<Body>, Error>, wishes: Wishes) -> Result<Response<Body>, Error> {
     match result {
         Ok(response) if wishes.status_as_error == Some(true) && is_error(response.status()) => {
@@ -224,7 +227,7 @@ fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }
 
-/// The status of an answer, however the agent reports it.
+/// Returns the status of an answer, however the agent reports it.
 fn status(result: &Result<Response<Body>, Error>) -> Option<StatusCode> {
     match result {
         Ok(response) => Some(response.status()),

@@ -1,4 +1,5 @@
-//! The agent, the adapter and the transport for ureq (feature `ureq`). Imports everything below it.
+//! The agent, the adapter and the transport for ureq (feature `ureq`). Imports everything below
+//! it.
 
 mod body;
 mod call_settings;
@@ -22,17 +23,19 @@ use crate::ureq::middleware::Authorize;
 pub use call_settings::CallSettings;
 pub use transport::UreqTransport;
 
-/// Attempt of an agent that this crate makes. Not `timeout_global`: ureq needs a thread for each call
-/// with that.
+/// Time limits of an agent that this crate makes. There is no `timeout_global`, because ureq
+/// needs a thread for each call with that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl TokenSource {
-    /// A source with a [`UreqTransport`] and all defaults. For other settings: [`TokenSource::builder`].
+    /// Makes a source with a [`UreqTransport`] and all defaults. Use [`TokenSource::builder`] for
+    /// other settings.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`], as [`TokenSourceBuilder::build`](crate::TokenSourceBuilder::build).
+    /// [`Error::Configuration`], the same as for
+    /// [`TokenSourceBuilder::build`](crate::TokenSourceBuilder::build).
     ///
     /// # Examples
     ///
@@ -57,7 +60,9 @@ impl TokenSource {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// use std::time::Duration;
     ///
-    /// let source = TokenSource::builder(credentials, request).timeout(Duration::from_secs(10)).build()?;
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .timeout(Duration::from_secs(10))
+    ///     .build()?;
     /// # assert_eq!(source.inspect().fetches, 0);
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
@@ -65,25 +70,27 @@ impl TokenSource {
         TokenSourceBuilder::new(credentials, request, Some(|| Arc::new(UreqTransport::new())))
     }
 
-    /// A ureq agent whose requests carry a valid token.
+    /// Returns a ureq agent whose requests carry a valid token.
     ///
     /// A request gets a token if its URL may receive it ([`allows`](Self::allows)) and it has no
     /// `Authorization` header yet; any other request is sent as it is. After a 401 that another
-    /// token may help, the request is sent once more, if its body can be.
+    /// token may help, the request is sent once more, if its body can be sent again.
     ///
-    /// If there is no token to be had, the request is not sent, and the call returns the [`Error`]
-    /// inside a `ureq::Error`: see [`Error::from_ureq`].
+    /// If no token can be had, the request is not sent, and the call returns the [`Error`] inside a
+    /// `ureq::Error`: see [`Error::from_ureq`].
     ///
-    /// The agent has ureq's defaults and two time limits: 10 seconds to connect, and 5 minutes until
-    /// the head of an answer is there. A proxy that the environment names is used, but never for
-    /// plain http to this machine. A limit or a status mode for a single call:
-    /// [`CallSettings`](crate::CallSettings). For any other setting: [`wrap`](Self::wrap). All agents
-    /// of one source share their connections, so it may be called whenever an agent is needed.
+    /// The agent has ureq's defaults and two time limits: 10 seconds to connect, and 5 minutes
+    /// until the head of an answer is there. It uses a proxy that the environment names, but never
+    /// for plain http to this machine. Use [`CallSettings`](crate::CallSettings) for a time limit
+    /// or a status mode of a single call, and [`wrap`](Self::wrap) for any other setting. All
+    /// agents of one source share their connections, so this may be called whenever an agent is
+    /// needed.
     ///
-    /// A body of up to 1 MiB ([`replay_limit`](crate::TokenSourceBuilder::replay_limit)) is read into
-    /// memory, to be sent again after a 401, and has a `Content-Length`. A larger one is sent in
-    /// chunks as it is read and only once; a server that wants its length (411) needs a
-    /// `Content-Length` header on the request, because ureq does not tell it.
+    /// A body of up to 1 MiB ([`replay_limit`](crate::TokenSourceBuilder::replay_limit)) is read
+    /// into memory, to be sent again after a 401, and is sent with a `Content-Length`. A larger one
+    /// is sent in chunks as it is read, and only once. If a server insists on the length of such a
+    /// body (411), put a `Content-Length` header on the request, because ureq does not reveal the
+    /// length.
     ///
     /// ```
     /// # use client_credentials::test_util::{Script, TokenServer};
@@ -101,7 +108,8 @@ impl TokenSource {
     #[must_use]
     pub fn agent(&self) -> Agent {
         let inner = self.adapter(|| {
-            // What `Authorize` needs, so that nothing must be pinned on a request.
+            // These are the settings that `Authorize` needs, so that nothing must be pinned on a
+            // request.
             let config = with_tls(Agent::config_builder())
                 .http_status_as_error(false)
                 .save_redirect_history(true)
@@ -114,14 +122,14 @@ impl TokenSource {
         config.middleware(Authorize::new(self.clone(), inner, true, true)).build().new_agent()
     }
 
-    /// An agent around one of your own, whose requests carry a valid token as those of
+    /// Returns an agent around one of your own. Its requests carry a valid token, as those of
     /// [`agent`](Self::agent) do.
     ///
-    /// Everything is sent through your agent, both attempts of a call, with a token or without: its
-    /// connections, resolver, proxy, TLS settings, cookie jar, middleware and time limits. Its
-    /// `timeout_global` includes the wait for a token. `shutdown` and the cookie jar are those of
-    /// your agent, so keep a clone of it; those of the returned agent have no effect. Middleware of
-    /// your agent sees the token.
+    /// Everything is sent through your agent, both attempts of a call, with a token or without. So
+    /// its connections, resolver, proxy, TLS settings, cookie jar, middleware and time limits are
+    /// used. Its `timeout_global` includes the wait for a token. `shutdown` and the cookie jar are
+    /// those of your agent, so keep a clone of it; those of the returned agent have no effect.
+    /// Middleware of your agent sees the token.
     ///
     /// Middleware that must see a request before it gets its token belongs on an agent around this
     /// one, whose own settings do not count:
@@ -138,7 +146,8 @@ impl TokenSource {
     /// use ureq::http::Request;
     /// use ureq::{Agent, SendBody};
     ///
-    /// let config = Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(20)));
+    /// let limit = std::time::Duration::from_secs(20);
+    /// let config = Agent::config_builder().timeout_global(Some(limit));
     /// let wrapped = source.wrap(config.build().new_agent());
     /// let outermost = Agent::config_builder()
     ///     .middleware(|request: Request<SendBody>, next: MiddlewareNext| {
@@ -153,17 +162,19 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Several sources on one agent: wrap the wrapped agent.
+    /// To use several sources with one agent, wrap the wrapped agent.
     ///
     /// # Single calls with settings of their own
     ///
-    /// A time limit or a status mode for a single call is set by [`CallSettings`](crate::CallSettings).
-    /// What a call sets by ureq's `config()` is obeyed by ureq, in both attempts, but cannot be read:
+    /// Set a time limit or a status mode for a single call with
+    /// [`CallSettings`](crate::CallSettings). What a call sets by ureq's `config()` is obeyed by
+    /// ureq, in both attempts, but cannot be read:
     ///
-    /// - its `timeout_global` holds for each attempt by itself, and the wait for a token is bounded by
-    ///   the limits of the source and of the agent;
-    /// - if it wants errors for error statuses, a 401 is renewed and repeated without a look at its
-    ///   challenge or at redirects, and only for idempotent methods (RFC 9110 section 9.2.2).
+    /// - its `timeout_global` applies to each attempt separately, and the wait for a token is
+    ///   bounded by the limits of the source and of the agent;
+    /// - if it wants errors for error statuses, a 401 renews the token whatever the challenge says,
+    ///   and even after a redirect; only idempotent methods (RFC 9110 section 9.2.2) are then sent
+    ///   again.
     ///
     /// ureq's documentation says that a request that is configured with one agent and run with
     /// another may become an error in a later version. A wrapped agent does that with such calls.
@@ -176,8 +187,8 @@ impl TokenSource {
 }
 
 impl Error {
-    /// The error of this crate in what a call through an agent returned, if that is why the call failed: ureq passes it
-    /// on as `ureq::Error::Other`. The API request was not sent then.
+    /// Returns the error of this crate if that is why a call through an agent failed. ureq passes
+    /// it on as `ureq::Error::Other`. The API request was not sent then.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -190,7 +201,7 @@ impl Error {
     /// if let Err(error) = agent.get("https://api.example.com/v1/items").call() {
     ///     match Error::from_ureq(&error) {
     ///         Some(error) if error.is_retryable() => eprintln!("later: {error}"),
-    ///         Some(error) => eprintln!("mend this: {error}"),
+    ///         Some(error) => eprintln!("fix this: {error}"),
     ///         None => eprintln!("the API: {error}"),
     ///     }
     /// #   assert!(!Error::from_ureq(&error).expect("the token was refused").is_retryable());
@@ -206,8 +217,8 @@ impl Error {
     }
 }
 
-/// The settings of an agent without its middleware. A call that adds settings of its own starts from
-/// these.
+/// Returns the settings of an agent without its middleware. A call that adds settings of its own
+/// starts from these.
 fn repeated(config: &Config) -> ConfigBuilder<AgentScope> {
     let timeouts = config.timeouts();
     let repeated = Agent::config_builder()
@@ -246,7 +257,7 @@ fn repeated(config: &Config) -> ConfigBuilder<AgentScope> {
     repeated
 }
 
-/// TLS as the features of this crate choose it: ureq's default is rustls.
+/// Selects TLS by the features of this crate; ureq's default is rustls.
 fn with_tls(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     let config = {

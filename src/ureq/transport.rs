@@ -1,4 +1,4 @@
-//! Token requests through ureq.
+//! Token requests through ureq. Imports `error`, `origin`, `transport`.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -15,8 +15,9 @@ use crate::ureq::with_tls;
 
 /// Sends token requests with a `ureq::Agent`.
 ///
-/// Whatever the agent's settings are, these rules hold: no redirect is followed, the [`Attempt`] are kept, every status is
-/// an answer, and no middleware of this crate adds a token.
+/// Whatever the settings of the agent are, no redirect is followed, the limits of the [`Attempt`]
+/// are obeyed, every status is returned as an answer, and no middleware of this crate adds a
+/// token.
 ///
 /// # Examples
 ///
@@ -27,22 +28,25 @@ use crate::ureq::with_tls;
 /// let server = TokenServer::start()?;
 /// let request = TokenRequest::new(&server.url())?.audience("https://api.example.com");
 /// let credentials = Credentials::new("my-client", "s3cret");
-/// let source = TokenSource::builder(credentials, request).transport(UreqTransport::new()).build()?;
+/// let source = TokenSource::builder(credentials, request)
+///     .transport(UreqTransport::new())
+///     .build()?;
 /// assert_eq!(source.token()?.secret(), "token-1");
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct UreqTransport {
     agent: Agent,
-    /// The agent is ours, so a proxy it has comes from the environment.
+    /// Whether the agent is ours. If so, its proxy comes from the environment.
     own: bool,
 }
 
 const BUFFER: usize = 16 * 1024;
 
 impl UreqTransport {
-    /// With an agent of its own and ureq's defaults: Mozilla's root certificates, a proxy if the environment names
-    /// one (but never for plain http to this machine, which would show the secret to the proxy).
+    /// Makes a transport with its own agent and ureq's defaults: Mozilla's root certificates, and a
+    /// proxy if the environment names one. The proxy is never used for plain http to this machine,
+    /// because that would show the secret to the proxy.
     ///
     /// ```
     /// # use client_credentials::test_util::TokenServer;
@@ -57,8 +61,8 @@ impl UreqTransport {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        // A token response is small. ureq looks at the time once per buffer, and a buffer of compressed nothing can keep
-        // it busy for long: so none is asked for, and the buffers are small.
+        // ureq looks at the time once per buffer, and decompressing one buffer can take it long. So
+        // no compression is asked for, and the buffers are small, as a token response is.
         let config = with_tls(Agent::config_builder())
             .accept_encoding("identity")
             .input_buffer_size(BUFFER)
@@ -66,8 +70,8 @@ impl UreqTransport {
         Self { own: true, ..Self::with_agent(config.build().new_agent()) }
     }
 
-    /// With your agent and its settings: a proxy, a private CA, a client certificate (RFC 8705). Its own timeouts count
-    /// where they are shorter.
+    /// Makes a transport with your agent and its settings, such as a proxy, a private CA or a
+    /// client certificate (RFC 8705). Its own timeouts apply where they are shorter.
     ///
     /// ```
     /// # use client_credentials::test_util::TokenServer;
@@ -128,7 +132,8 @@ impl Transport for UreqTransport {
             .timeout_connect(shorter(own.connect, attempt.connect_timeout))
             .build();
         let (parts, mut body) = self.agent.run(request).map_err(transport_error)?.into_parts();
-        // ureq's own limit may count compressed bytes, and another crate may have switched gzip on for us.
+        // ureq's own limit may count compressed bytes, and another crate may have enabled gzip in
+        // ureq.
         let mut read = Vec::new();
         read_beyond(attempt.max_body, &mut body.as_reader(), &mut read)
             .map_err(|error| transport_error(error.into()))?;
@@ -140,7 +145,8 @@ impl Transport for UreqTransport {
     }
 }
 
-/// Plain http is allowed to this machine because nobody is on the way there; with a proxy, somebody is.
+/// Returns whether a URL is plain http to this machine. That is allowed because nobody else can
+/// read it, but a proxy could.
 pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
     uri.scheme_str() == Some("http") && uri.host().is_some_and(origin::is_loopback)
 }
@@ -164,13 +170,14 @@ fn transport_error(error: Error) -> TransportError {
         Error::NativeTls(_) | Error::Der(_) => TransportErrorKind::Tls,
         Error::Io(io) => match io.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => TransportErrorKind::Timeout,
-            // rustls reports what is wrong with a certificate as invalid data.
+            // rustls reports a bad certificate as invalid data.
             ErrorKind::InvalidData => TransportErrorKind::Tls,
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
             | ErrorKind::UnexpectedEof => TransportErrorKind::Other,
-            // What is left fails before a connection stands, and a failed name resolution has no kind of its own.
+            // The rest fails before a connection is established, and a failed name resolution has
+            // no kind of its own.
             _ => TransportErrorKind::Connect,
         },
         _ => TransportErrorKind::Other,
