@@ -23,7 +23,14 @@ use crate::clock::{Clock, Moment, SystemClock};
 /// assert_eq!(clock.now().since(&start), Duration::from_secs(3660));
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Moment>>);
+pub struct ManualClock(Arc<Mutex<Hands>>);
+
+#[derive(Debug)]
+struct Hands {
+    now: Moment,
+    /// How far each look moves them.
+    tick: Duration,
+}
 
 impl ManualClock {
     /// Makes a clock that shows the present time and does not advance.
@@ -37,7 +44,26 @@ impl ManualClock {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(SystemClock.now())))
+        Self(Arc::new(Mutex::new(Hands { now: SystemClock.now(), tick: Duration::ZERO })))
+    }
+
+    /// Moves both clocks ahead by this much at each look. Default: they stand still, as no real clock
+    /// does.
+    ///
+    /// A program that compares two looks at the same clock may pass all its tests with a clock that
+    /// stands still; a nanosecond is enough to find out.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use client_credentials::Clock;
+    /// use client_credentials::test_util::ManualClock;
+    ///
+    /// let clock = ManualClock::new();
+    /// clock.tick(Duration::from_nanos(1));
+    /// assert!(clock.now().monotonic() < clock.now().monotonic());
+    /// ```
+    pub fn tick(&self, by: Duration) {
+        lock(&self.0).tick = by;
     }
 
     /// Advances both clocks, the monotonic clock and the wall clock.
@@ -55,7 +81,7 @@ impl ManualClock {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn advance(&self, by: Duration) {
-        let mut now = lock(&self.0);
+        let now = &mut lock(&self.0).now;
         *now = now.later(by);
     }
 
@@ -72,7 +98,7 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(7200));
     /// ```
     pub fn suspend(&self, for_: Duration) {
-        let mut now = lock(&self.0);
+        let now = &mut lock(&self.0).now;
         *now = Moment::new(now.monotonic(), now.wall() + for_);
     }
 
@@ -88,7 +114,7 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::ZERO);
     /// ```
     pub fn set_wall(&self, wall: SystemTime) {
-        let mut now = lock(&self.0);
+        let now = &mut lock(&self.0).now;
         *now = Moment::new(now.monotonic(), wall);
     }
 
@@ -105,7 +131,7 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(5));
     /// ```
     pub fn advance_monotonic(&self, by: Duration) {
-        let mut now = lock(&self.0);
+        let now = &mut lock(&self.0).now;
         *now = Moment::new(now.monotonic() + by, now.wall());
     }
 }
@@ -118,7 +144,10 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Moment {
-        *lock(&self.0)
+        let mut hands = lock(&self.0);
+        let now = hands.now;
+        hands.now = now.later(hands.tick);
+        now
     }
 
     fn sleep(&self, pause: Duration) {
