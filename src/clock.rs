@@ -95,18 +95,28 @@ impl Moment {
 
 /// The end of a time limit, on the monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Deadline {
+    at: Instant,
+    budget: Duration,
+}
 
 impl Deadline {
     pub(crate) fn after(now: Instant, budget: Duration) -> Self {
         // The clock may not be able to represent the end of a very long budget, so a year is the
         // most.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        Self(now.checked_add(budget.min(YEAR)).unwrap_or(now))
+        Self { at: now.checked_add(budget.min(YEAR)).unwrap_or(now), budget }
     }
 
     pub(crate) fn left(self, now: Instant) -> Duration {
-        self.0.saturating_duration_since(now)
+        self.at.saturating_duration_since(now)
+    }
+
+    /// Returns the budget as it was given, so that two looks at a moving clock do not make it
+    /// smaller; once more than a tenth of it is gone, what is left of it.
+    pub(crate) fn budget(self, now: Instant) -> Duration {
+        let left = self.left(now);
+        if left < self.budget / 10 * 9 { left } else { self.budget }
     }
 }
 

@@ -118,6 +118,10 @@ impl Error {
             _ => None,
         }
     }
+
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Transport(failure) if failure.kind == TransportErrorKind::Timeout)
+    }
 }
 
 impl fmt::Display for Error {

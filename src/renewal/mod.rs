@@ -2,6 +2,8 @@
 //! Imports `protocol` and the common ground below it.
 
 pub(crate) mod backoff;
+pub(crate) mod caller;
+pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod settings;
 pub(crate) mod slot;

@@ -23,8 +23,6 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Schedule {
     /// The age at which the renewal window opens.
     pub(crate) renew: Duration,
-    /// The age of early expiry: a caller waits for the renewal under way rather than use the token.
-    pub(crate) stale: Duration,
     pub(crate) expired: Duration,
 }
 
@@ -50,10 +48,8 @@ pub(crate) struct Jitter {
 pub(crate) enum Phase {
     /// The token is used and needs no renewal.
     Fresh,
-    /// One caller renews the token, and all others use it.
+    /// One caller renews the token, and all others use it until it expires.
     Renewable,
-    /// Early expiry: the token is used only if no new one comes in time.
-    Stale,
     Expired,
 }
 
@@ -62,7 +58,7 @@ impl Schedule {
     pub(crate) fn new(expires_in: Option<Duration>, renewal: Renewal, jitter: Jitter, settings: &Settings) -> Self {
         let stated = expires_in.map(|stated| stated.min(LONGEST_LIFETIME));
         let Some(lifetime) = stated.or(settings.fallback_lifetime) else {
-            return Self { renew: Duration::MAX, stale: Duration::MAX, expired: Duration::MAX };
+            return Self { renew: Duration::MAX, expired: Duration::MAX };
         };
         let early = match settings.early_expiry {
             Some(set) => set.min(lifetime / 2),
@@ -75,17 +71,15 @@ impl Schedule {
             Renewal::OnSchedule => RENEWAL_JITTER.min(lifetime / 10).mul_f64(jitter.on_schedule.clamp(0.0, 1.0)),
             Renewal::Spread => opens.mul_f64(SPREAD * jitter.spread.clamp(0.0, 1.0)),
         };
-        Self { renew: opens.saturating_sub(earlier), stale, expired: lifetime }
+        Self { renew: opens.saturating_sub(earlier), expired: lifetime }
     }
 
     /// The phase of a token of this age. Each border belongs to the phase after it.
     pub(crate) fn phase(&self, age: Duration) -> Phase {
         if age < self.renew {
             Phase::Fresh
-        } else if age < self.stale {
-            Phase::Renewable
         } else if age < self.expired {
-            Phase::Stale
+            Phase::Renewable
         } else {
             Phase::Expired
         }
@@ -96,11 +90,11 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn seconds(ages: Schedule) -> (f64, f64, f64) {
-        (ages.renew.as_secs_f64(), ages.stale.as_secs_f64(), ages.expired.as_secs_f64())
+    fn seconds(ages: Schedule) -> (f64, f64) {
+        (ages.renew.as_secs_f64(), ages.expired.as_secs_f64())
     }
 
-    fn schedule(expires_in: u64) -> (f64, f64, f64) {
+    fn schedule(expires_in: u64) -> (f64, f64) {
         seconds(Schedule::new(
             Some(Duration::from_secs(expires_in)),
             Renewal::OnSchedule,
@@ -114,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn d24_early_expiry_is_30_s_or_a_quarter_of_the_lifetime() {
-        assert_eq!(schedule(3600), (3270.0, 3570.0, 3600.0));
-        assert_eq!(schedule(20), (11.0, 15.0, 20.0));
-        assert_eq!(schedule(1), (0.55, 0.75, 1.0));
-        assert_eq!(schedule(0), (0.0, 0.0, 0.0));
+    fn d24_the_window_ends_30_s_or_a_quarter_of_the_lifetime_before_expiry() {
+        assert_eq!(schedule(3600), (3270.0, 3600.0));
+        assert_eq!(schedule(20), (11.0, 20.0));
+        assert_eq!(schedule(1), (0.55, 1.0));
+        assert_eq!(schedule(0), (0.0, 0.0));
     }
 
     #[test]
@@ -143,18 +137,17 @@ mod tests {
     #[test]
     fn ex_03_a_margin_set_by_the_caller_is_at_most_half_the_lifetime() {
         let settings = Settings { early_expiry: Some(Duration::from_secs(30)), ..Settings::default() };
-        let stale = |lifetime| {
-            Schedule::new(Some(Duration::from_secs(lifetime)), Renewal::OnSchedule, Jitter::default(), &settings)
-                .stale
-                .as_secs()
+        let renew = |lifetime| {
+            Schedule::new(Some(Duration::from_secs(lifetime)), Renewal::OnSchedule, Jitter::default(), &settings).renew
         };
-        assert_eq!((stale(20), stale(3600)), (10, 3570));
+        // The window of a fifth of the lifetime, at most 5 minutes, comes before the margin.
+        assert_eq!((renew(20).as_secs(), renew(3600).as_secs()), (20 - 10 - 4, 3600 - 30 - 300));
     }
 
     #[test]
     fn a_lifetime_is_at_most_a_day_and_the_fallback_applies_if_there_is_none() {
-        assert_eq!(schedule(u64::MAX).2, 86_400.0);
-        assert_eq!(seconds(Schedule::new(None, Renewal::Spread, Jitter::default(), &Settings::default())).2, 300.0);
+        assert_eq!(schedule(u64::MAX).1, 86_400.0);
+        assert_eq!(seconds(Schedule::new(None, Renewal::Spread, Jitter::default(), &Settings::default())).1, 300.0);
         let never = Settings { fallback_lifetime: None, ..Settings::default() };
         assert_eq!(
             Schedule::new(None, Renewal::Spread, Jitter { on_schedule: 0.5, spread: 0.5 }, &never).renew,

@@ -21,6 +21,15 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     pub(crate) max_body: usize,
     pub(crate) replay_limit: usize,
+    pub(crate) renew_in_background: bool,
+}
+
+impl Settings {
+    /// How long a fetch may run before its leader counts as lost: the timeout, and a little more for
+    /// the leader that ends in time.
+    pub(crate) fn lost_after(&self) -> Duration {
+        self.timeout.saturating_add((self.timeout / 20).min(Duration::from_secs(1)))
+    }
 }
 
 impl Default for Settings {
@@ -33,6 +42,7 @@ impl Default for Settings {
             retries: RETRIES,
             max_body: MAX_BODY,
             replay_limit: REPLAY_LIMIT,
+            renew_in_background: false,
         }
     }
 }

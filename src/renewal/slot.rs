@@ -1,37 +1,39 @@
 //! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
 //! about when to use a token, fetch one, wait or give up is here. A slot is a plain value: time
-//! is an argument, and the lock belongs to `source::shared_slot`. Imports `backoff`, `clock`,
-//! `error`, `event`, `schedule`, `settings`, `token`.
+//! is an argument, and the lock belongs to `source::shared_slot`. Imports `backoff`, `caller`,
+//! `clock`, `error`, `event`, `queue`, `schedule`, `settings`, `token`.
 //!
 //! Two things change independently of each other: the token and the fetch.
 //!
 //! ```text
 //!            finish(Fetched)
-//!               ┌──────┐        time                 time            time
+//!               ┌──────┐        time                 time
 //!               │      ▼
-//!  Missing ─────┴──▶ Fresh ───────────▶ Renewable ──────────▶ Stale ──────▶ Expired
-//!     ▲                │                    │                   │              │
-//!     └────────────────┴──── refuse ────────┴───────────────────┴──────────────┘
+//!  Missing ─────┴──▶ Fresh ───────────▶ Renewable ──────────▶ Expired
+//!     ▲                │                    │                    │
+//!     └────────────────┴──── refuse ────────┴────────────────────┘
 //!
-//!                  poll, which returns Lead
-//!           Idle ────────────────────────────▶ Running(FetchId)
-//!             ▲                                       │
-//!             └── finish(Fetched, Failed, Abandoned) ─┘
+//!          poll, which returns Lead
+//!   Idle ────────────────────────────▶ Running ◀─┐  finish(HandedOver), if a caller waits that
+//!     ▲                                   │   │  │  has more time: it inherits the next fetch
+//!     │                                   │   └──┘
+//!     └── finish(Fetched, Failed, ...) ───┘
 //! ```
 //!
 //! This is what [`poll`](Slot::poll) returns. Where the table says *pause*, the last fetch
 //! started less than a second ago or has failed and is still remembered:
 //!
-//! | token              | fetch idle       | idle, pause                    | fetch running    |
-//! |--------------------|------------------|--------------------------------|------------------|
-//! | `Missing`          | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
-//! | `Fresh`            | `Use`            | `Use`                          | `Use`            |
-//! | `Renewable`        | `Lead`, usable   | `Use` until the pause is over  | `Use`            |
-//! | `Stale`            | `Lead`, usable   | `Use` until the pause is over  | `Follow`, usable |
-//! | `Expired`          | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
-//! | any, forced        | `Lead`           | `Fail`, or `Lead` after it     | `Follow`         |
+//! | token       | fetch idle     | idle, pause                   | fetch running |
+//! |-------------|----------------|-------------------------------|---------------|
+//! | `Missing`   | `Lead`         | `Fail`, or `Lead` after it    | `Follow`      |
+//! | `Fresh`     | `Use`          | `Use`                         | `Use`         |
+//! | `Renewable` | `Lead`, usable | `Use` until the pause is over | `Use`         |
+//! | `Expired`   | `Lead`         | `Fail`, or `Lead` after it    | `Follow`      |
 //!
-//! `Lead` becomes `OutOfTime` for a caller that has less time than the pause.
+//! - `Lead` becomes `OutOfTime` for a caller that has less time than the pause.
+//! - A fetch whose leader is lost counts as idle: it has run longer than the source allows.
+//! - The failure of a caller with little time counts only for callers with no more time.
+//! - For [`renew`](crate::TokenSource::renew) an older token counts as missing, and no failure counts.
 
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ use crate::error::Error;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
 use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
+use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal, Usable};
+use crate::renewal::queue::{Queue, WaiterId};
 use crate::renewal::schedule::{Jitter, Phase, Renewal, Schedule};
 use crate::renewal::settings::Settings;
 
@@ -53,6 +57,7 @@ pub(crate) struct Slot {
     /// The last failure, even if a token has come since. Boxed, because most slots have none.
     failure: Option<Box<Failure>>,
     last_refusal: Option<(Moment, AccessToken)>,
+    pub(crate) queue: Queue,
     jitter: Jitter,
     pub(crate) counts: Counts,
 }
@@ -60,17 +65,25 @@ pub(crate) struct Slot {
 enum Cached {
     /// There is no token, for this reason.
     Missing(Reason),
-    Held(AccessToken, Schedule),
+    Held {
+        token: AccessToken,
+        schedule: Schedule,
+        fetch: FetchId,
+    },
 }
 
 enum Fetch {
     Idle,
-    Running(FetchId),
+    Running {
+        fetch: FetchId,
+        started_at: Moment,
+        /// From then on its leader counts as lost, and the next caller takes over.
+        limit: Duration,
+        reason: Reason,
+        /// The waiting caller that leads it, until it knows.
+        heir: Option<WaiterId>,
+    },
 }
-
-/// The number of a fetch, unique within its slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FetchId(u64);
 
 enum Ended {
     /// No fetch has ended yet, or the last one ended without a result.
@@ -85,6 +98,9 @@ struct Failure {
     at: Moment,
     /// How long from `at` on the error is returned without another fetch.
     pause: Duration,
+    /// The time of the caller that ran out of it; `None` if the fetch had the source's own time. A
+    /// caller with more time tries in spite of the pause.
+    given: Option<Duration>,
     /// Failures in a row; 0 once a token has come.
     streak: u32,
 }
@@ -98,49 +114,6 @@ pub(crate) struct Counts {
     pub(crate) refusals: u64,
 }
 
-/// What a caller must do next.
-pub(crate) enum Next {
-    /// Use this token. The next poll gives the same answer for this long, unless a fetch ends or
-    /// the token is refused.
-    Use { token: AccessToken, holds: Duration },
-    /// Wait for `after`, fetch a token, and [`finish`](Slot::finish) this fetch, which counts as
-    /// started.
-    Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
-    /// Wait for this fetch.
-    Follow { fetch: FetchId, usable: Option<Usable> },
-    /// There is no token, and it is too soon to ask again after this error.
-    Fail(Error),
-    /// The next fetch may not start within the caller's time.
-    OutOfTime,
-    /// This thread is fetching already: its transport uses the source that needs the token.
-    Recursion,
-}
-
-/// A token that needs renewal but is still accepted for a while.
-pub(crate) struct Usable {
-    pub(crate) token: AccessToken,
-    pub(crate) left: Duration,
-}
-
-/// How a fetch ended.
-pub(crate) enum Outcome {
-    Fetched(AccessToken),
-    Failed(Error),
-    /// The fetching caller gave up for its own reasons (it panicked, or had little time), so
-    /// another may try.
-    Abandoned,
-}
-
-/// What became of a token that an API refused.
-pub(crate) enum Refusal {
-    /// It was dropped from the cache.
-    Dropped,
-    /// It was no longer cached; this is its successor.
-    Superseded(AccessToken),
-    /// It stays cached, because the last refusal was too recent.
-    TooSoon,
-}
-
 impl Slot {
     pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
@@ -150,65 +123,94 @@ impl Slot {
             started_at: None,
             failure: None,
             last_refusal: None,
+            queue: Queue::default(),
             jitter,
             counts: Counts::default(),
         }
     }
 
-    /// Decides what a caller that needs a token must do next. The caller has `patience` to wait for
-    /// the start of a fetch. With `forced`, the cached token does not count.
-    pub(crate) fn poll(&mut self, now: Moment, patience: Duration, forced: bool) -> Next {
+    /// Decides what a caller that needs a token must do next.
+    pub(crate) fn poll(&mut self, now: Moment, caller: &Caller, settings: &Settings) -> Next {
         let mut usable = None;
-        if let (Cached::Held(token, schedule), false) = (&self.token, forced) {
-            let age = now.since(&token.sent_at());
-            let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
-            match (schedule.phase(age), &self.fetch) {
-                (Phase::Fresh, _) => return use_until(schedule.renew),
-                (Phase::Renewable, Fetch::Running(_)) => return use_until(schedule.stale),
-                (Phase::Renewable | Phase::Stale, _) => {
-                    usable = Some(Usable { token: token.clone(), left: schedule.expired.saturating_sub(age) });
+        match &self.token {
+            Cached::Held { token, schedule, fetch } if caller.newer_than.is_none_or(|last| *fetch > last) => {
+                let age = now.since(&token.sent_at());
+                let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
+                match (schedule.phase(age), &self.fetch) {
+                    (Phase::Fresh, _) => return use_until(schedule.renew),
+                    (Phase::Renewable, Fetch::Running { .. }) => return use_until(schedule.expired),
+                    (Phase::Renewable, Fetch::Idle) => {
+                        usable = Some(Usable { token: token.clone(), left: schedule.expired.saturating_sub(age) });
+                    }
+                    (Phase::Expired, _) => {}
                 }
-                (Phase::Expired, _) => {}
+            }
+            _ => {}
+        }
+        if let Fetch::Running { fetch, started_at, limit, .. } = &self.fetch {
+            // A wall clock that jumps makes no leader lost.
+            let lost_in = limit.saturating_sub(now.monotonic().saturating_duration_since(started_at.monotonic()));
+            if !lost_in.is_zero() {
+                return Next::Follow { fetch: *fetch, lost_in };
             }
         }
-        match self.fetch {
-            Fetch::Running(fetch) => Next::Follow { fetch, usable },
-            Fetch::Idle => self.start(now, patience, usable, forced),
-        }
+        self.start(now, caller, usable, settings)
     }
 
-    /// Starts a fetch unless it is too soon. No fetch may be under way.
-    fn start(&mut self, now: Moment, patience: Duration, usable: Option<Usable>, forced: bool) -> Next {
+    /// Starts a fetch unless it is too soon. None is under way, or its leader is lost.
+    fn start(&mut self, now: Moment, caller: &Caller, usable: Option<Usable>, settings: &Settings) -> Next {
         let left = |pause: Duration, from: &Moment| pause.saturating_sub(now.since(from));
-        let spacing = self.started_at.map_or(Duration::ZERO, |at| left(FETCH_SPACING, &at));
-        let remembered = self.failure.as_ref().map_or(Duration::ZERO, |failure| left(failure.pause, &failure.at));
+        let is_idle = matches!(self.fetch, Fetch::Idle);
+        let last = self.started_at.filter(|_| is_idle);
+        let spacing = last.map_or(Duration::ZERO, |at| left(FETCH_SPACING, &at));
+        let counts =
+            |failure: &Failure| caller.newer_than.is_none() && failure.given.is_none_or(|given| caller.budget <= given);
+        let failure = self.failure.as_ref().filter(|failure| counts(failure));
+        let remembered = failure.map_or(Duration::ZERO, |failure| left(failure.pause, &failure.at));
         let pause = remembered.max(spacing);
-        if let Some(usable) = usable.as_ref().filter(|_| !pause.is_zero()) {
+        if let Some(usable) = usable.as_ref().filter(|_| !pause.is_zero() || caller.left.is_zero()) {
             return Next::Use { token: usable.token.clone(), holds: pause.min(usable.left) };
         }
-        if let Some(failure) = self.failure.as_ref().filter(|_| !remembered.is_zero()) {
+        if let Some(failure) = failure.filter(|_| !remembered.is_zero()) {
             return Next::Fail(failure.error.clone());
         }
-        if spacing >= patience {
+        if spacing >= caller.left {
             return Next::OutOfTime;
         }
-        self.counts.fetches += 1;
-        let fetch = FetchId(self.counts.fetches);
-        self.fetch = Fetch::Running(fetch);
-        self.started_at = Some(now.later(spacing));
         let reason = match self.token {
-            _ if forced => Reason::Forced,
-            Cached::Held(..) => Reason::Expiring,
+            _ if caller.newer_than.is_some() => Reason::Forced,
+            Cached::Held { .. } => Reason::Expiring,
             Cached::Missing(reason) => reason,
         };
+        let fetch = self.run(now.later(spacing), reason, None, settings);
         Next::Lead { fetch, after: spacing, reason, usable }
+    }
+
+    fn run(&mut self, started_at: Moment, reason: Reason, heir: Option<WaiterId>, settings: &Settings) -> FetchId {
+        self.counts.fetches += 1;
+        let fetch = self.last_fetch();
+        self.started_at = Some(started_at);
+        self.fetch = Fetch::Running { fetch, started_at, limit: settings.lost_after(), reason, heir };
+        fetch
+    }
+
+    /// Makes a waiting caller the leader of the fetch that was handed over to it, if one was.
+    pub(crate) fn inherit(&mut self, waiter: WaiterId) -> Option<(FetchId, Reason)> {
+        match &mut self.fetch {
+            Fetch::Running { fetch, reason, heir, .. } if *heir == Some(waiter) => {
+                *heir = None;
+                Some((*fetch, *reason))
+            }
+            _ => None,
+        }
     }
 
     /// Ends a fetch. Does nothing if it is not the one under way.
     pub(crate) fn finish(&mut self, fetch: FetchId, outcome: Outcome, now: Moment, settings: &Settings) {
-        if !self.is_running(fetch) {
-            return;
-        }
+        let reason = match &self.fetch {
+            Fetch::Running { fetch: running, reason, .. } if *running == fetch => *reason,
+            _ => return,
+        };
         self.fetch = Fetch::Idle;
         match outcome {
             Outcome::Fetched(token) => {
@@ -222,15 +224,19 @@ impl Slot {
                 self.token = if schedule.expired.is_zero() {
                     Cached::Missing(Reason::NoToken)
                 } else {
-                    Cached::Held(token, schedule)
+                    Cached::Held { token, schedule, fetch }
                 };
             }
             Outcome::Failed(error) => {
-                self.counts.failures += 1;
-                let streak = self.failure.as_ref().map_or(1, |failure| failure.streak.saturating_add(1));
-                let pause = failure_pause(&error, streak);
+                self.fail(error, None, now);
                 self.ended = Ended::Failed(fetch);
-                self.failure = Some(Box::new(Failure { error, at: now, pause, streak }));
+            }
+            Outcome::HandedOver { error, given } => {
+                self.fail(error, Some(given), now);
+                self.ended = Ended::NoResult;
+                if let Some(heir) = self.queue.most_patient(given) {
+                    self.run(now, reason, Some(heir), settings);
+                }
             }
             Outcome::Abandoned => {
                 self.counts.failures += 1;
@@ -239,12 +245,18 @@ impl Slot {
         }
     }
 
+    fn fail(&mut self, error: Error, given: Option<Duration>, now: Moment) {
+        self.counts.failures += 1;
+        let streak = self.failure.as_ref().map_or(1, |failure| failure.streak.saturating_add(1));
+        let pause = failure_pause(&error, streak);
+        self.failure = Some(Box::new(Failure { error, at: now, pause, given, streak }));
+    }
+
     /// Decides how a token requested at this moment is renewed: on schedule if the token before it
     /// was due for renewal but still accepted, and no fetch has failed in between.
     fn renewal(&self, sent_at: Moment) -> Renewal {
-        let in_time = matches!(self.phase(sent_at), Phase::Renewable | Phase::Stale);
         let failing = self.failure.as_ref().is_some_and(|failure| failure.streak > 0);
-        if in_time && !failing { Renewal::OnSchedule } else { Renewal::Spread }
+        if self.phase(sent_at) == Phase::Renewable && !failing { Renewal::OnSchedule } else { Renewal::Spread }
     }
 
     /// Returns the result of a fetch, for the callers that waited for it; `None` if it has none, or
@@ -258,7 +270,17 @@ impl Slot {
     }
 
     pub(crate) fn is_running(&self, fetch: FetchId) -> bool {
-        matches!(self.fetch, Fetch::Running(running) if running == fetch)
+        matches!(&self.fetch, Fetch::Running { fetch: running, .. } if *running == fetch)
+    }
+
+    /// Returns the number of the last fetch that has started.
+    pub(crate) fn last_fetch(&self) -> FetchId {
+        FetchId(self.counts.fetches)
+    }
+
+    /// Ends a fetch whose leader is gone with the process that forked this one.
+    pub(crate) fn forget_fetch(&mut self) {
+        self.fetch = Fetch::Idle;
     }
 
     /// Records that an API refused `token` with a 401. The token is dropped only if it is still the
@@ -268,7 +290,7 @@ impl Slot {
         self.counts.refusals += 1;
         let refused_before = |(_, refused): &(Moment, AccessToken)| refused.is_same(token);
         match &self.token {
-            Cached::Held(held, _) if !held.is_same(token) && self.phase(now) != Phase::Expired => {
+            Cached::Held { token: held, .. } if !held.is_same(token) && self.phase(now) != Phase::Expired => {
                 return Refusal::Superseded(held.clone());
             }
             // Another caller dropped it a moment ago, and its successor is being fetched.
@@ -286,7 +308,7 @@ impl Slot {
     /// Returns the cached token, with the ages at which it is renewed and expires.
     pub(crate) fn held(&self) -> Option<(&AccessToken, Schedule)> {
         match &self.token {
-            Cached::Held(token, schedule) => Some((token, *schedule)),
+            Cached::Held { token, schedule, .. } => Some((token, *schedule)),
             Cached::Missing(_) => None,
         }
     }
@@ -300,7 +322,7 @@ impl Slot {
     /// expired.
     fn phase(&self, now: Moment) -> Phase {
         match &self.token {
-            Cached::Held(token, schedule) => schedule.phase(now.since(&token.sent_at())),
+            Cached::Held { token, schedule, .. } => schedule.phase(now.since(&token.sent_at())),
             Cached::Missing(_) => Phase::Expired,
         }
     }
@@ -325,8 +347,7 @@ mod tests {
         AccessToken::new(name, Some(Duration::from_secs(1000)), None, Map::new(), at(sent)).expect("a token")
     }
 
-    /// A slot with a token that is renewable from 770 s (no jitter), stale from 970 s, and expired
-    /// at 1000 s.
+    /// A slot with a token that is renewable from 770 s (no jitter) and expired at 1000 s.
     fn with_token() -> Slot {
         let mut slot = Slot::new(Jitter::default());
         let fetch = lead(&mut slot, 0);
@@ -334,19 +355,24 @@ mod tests {
         slot
     }
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    /// A caller with this budget, in seconds.
+    fn caller(budget: u64) -> Caller {
+        let budget = Duration::from_secs(budget);
+        Caller { budget, left: budget, newer_than: None }
+    }
 
     fn poll(slot: &mut Slot, now: u64) -> Next {
-        slot.poll(at(now), PATIENCE, false)
+        slot.poll(at(now), &caller(30), &Settings::default())
     }
 
     fn forced(slot: &mut Slot, now: u64) -> Next {
-        slot.poll(at(now), PATIENCE, true)
+        let caller = Caller { newer_than: Some(slot.last_fetch()), ..caller(30) };
+        slot.poll(at(now), &caller, &Settings::default())
     }
 
     /// Starts a fetch, forced if a token is cached.
     fn lead(slot: &mut Slot, now: u64) -> FetchId {
-        match slot.poll(at(now), PATIENCE, slot.held().is_some()) {
+        match if slot.held().is_some() { forced(slot, now) } else { poll(slot, now) } {
             Next::Lead { fetch, .. } => fetch,
             other => panic!("{}", word(&other)),
         }
@@ -371,7 +397,7 @@ mod tests {
     fn each_phase_includes_the_moment_it_begins_and_not_the_moment_it_ends() {
         let schedule = with_token().held().expect("a token").1;
         let words = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&poll(&mut with_token(), age))));
-        assert_eq!((schedule.renew.as_secs(), schedule.stale.as_secs()), (770, 970));
+        assert_eq!((schedule.renew.as_secs(), schedule.expired.as_secs()), (770, 1000));
         assert_eq!(words, [(769, "use"), (770, "lead"), (969, "lead"), (970, "lead"), (999, "lead"), (1000, "lead")]);
         let at_age = |age| poll(&mut with_token(), age);
         assert!(matches!(at_age(999), Next::Lead { usable: Some(usable), .. } if usable.left.as_secs() == 1));
@@ -380,13 +406,13 @@ mod tests {
     }
 
     #[test]
-    fn while_one_caller_renews_others_use_the_token_until_it_is_stale() {
+    fn while_one_caller_renews_others_use_the_token_until_it_expires() {
         let mut slot = with_token();
-        let renewal = lead(&mut slot, 800);
-        assert!(matches!(poll(&mut slot, 969), Next::Use { holds, .. } if holds.as_secs() == 1));
-        assert!(matches!(poll(&mut slot, 970), Next::Follow { fetch, usable: Some(_) } if fetch == renewal));
-        assert!(matches!(poll(&mut slot, 1000), Next::Follow { usable: None, .. }));
-        assert!(matches!(forced(&mut slot, 800), Next::Follow { usable: None, .. }));
+        let Next::Lead { fetch: renewal, .. } = poll(&mut slot, 980) else { panic!("not led") };
+        assert!(matches!(poll(&mut slot, 981), Next::Use { holds, .. } if holds.as_secs() == 19));
+        assert_eq!(word(&poll(&mut slot, 999)), "use");
+        assert!(matches!(poll(&mut slot, 1000), Next::Follow { fetch, .. } if fetch == renewal));
+        assert_eq!(word(&forced(&mut slot, 981)), "follow");
         assert!(slot.is_running(renewal) && !slot.is_running(FetchId(renewal.0 + 1)));
     }
 
@@ -398,7 +424,7 @@ mod tests {
         assert!(slot.result(FetchId(first.0 - 1)).is_none());
         // A failure that another attempt would not change is remembered for ten seconds.
         assert!(matches!(poll(&mut slot, 805), Next::Use { holds, .. } if holds.as_secs() == 6));
-        assert_eq!(word(&forced(&mut slot, 810)), "fail");
+        assert_eq!(word(&poll(&mut slot, 810)), "use");
         assert_eq!(word(&poll(&mut slot, 811)), "lead");
         slot.finish(FetchId(first.0 + 1), Outcome::Failed(error()), at(812), &Settings::default());
         fail_from(&mut slot, 995, 995);
@@ -493,7 +519,7 @@ mod tests {
         let Next::Lead { fetch: second, after, .. } = poll(&mut slot, 0) else { panic!("not led") };
         assert_eq!(after.as_secs(), 1);
         abandon(&mut slot, second);
-        assert!(matches!(slot.poll(at(1), Duration::from_secs(1), false), Next::OutOfTime));
+        assert!(matches!(slot.poll(at(1), &caller(1), &Settings::default()), Next::OutOfTime));
         let Next::Lead { fetch: third, after, .. } = poll(&mut slot, 1) else { panic!("not led") };
         assert_eq!(after.as_secs(), 1);
         abandon(&mut slot, third);
@@ -524,5 +550,75 @@ mod tests {
         let mut slot = with_token();
         assert!(matches!(slot.refuse(&token("zero", 0), at(999)), Refusal::Superseded(_)));
         assert!(matches!(slot.refuse(&token("zero", 0), at(1000)), Refusal::Dropped));
+    }
+
+    /// The failure of a caller that ran out of its own time.
+    fn hand_over(slot: &mut Slot, fetch: FetchId, given: u64, now: u64) {
+        let given = Duration::from_secs(given);
+        slot.finish(fetch, Outcome::HandedOver { error: error(), given }, at(now), &Settings::default());
+    }
+
+    #[test]
+    fn a_hurried_timeout_counts_for_callers_with_no_more_time() {
+        let mut slot = Slot::new(Jitter::default());
+        let Next::Lead { fetch, .. } = slot.poll(at(0), &caller(2), &Settings::default()) else { panic!("not led") };
+        hand_over(&mut slot, fetch, 2, 2);
+        for (budget, expected) in [(1, "fail"), (2, "fail"), (3, "lead")] {
+            assert_eq!(word(&slot.poll(at(3), &caller(budget), &Settings::default())), expected, "{budget} s");
+        }
+    }
+
+    #[test]
+    fn a_fetch_is_handed_over_to_the_waiting_caller_with_the_most_time_at_once() {
+        let mut slot = Slot::new(Jitter::default());
+        let fetch = lead(&mut slot, 0);
+        let [short, long] = [5, 9].map(|time| slot.queue.enter(Duration::from_secs(time), at(time).monotonic()));
+        hand_over(&mut slot, fetch, 2, 2);
+        assert!(slot.inherit(short).is_none());
+        let Some((next, Reason::NoToken)) = slot.inherit(long) else { panic!("nothing inherited") };
+        assert!(next > fetch && slot.is_running(next) && slot.inherit(long).is_none());
+        // Others wait for it, whatever their time: it has started.
+        assert!(matches!(poll(&mut slot, 2), Next::Follow { fetch, .. } if fetch == next));
+    }
+
+    #[test]
+    fn nothing_is_handed_over_to_a_caller_with_no_more_time() {
+        let mut slot = Slot::new(Jitter::default());
+        let fetch = lead(&mut slot, 0);
+        let equal = slot.queue.enter(Duration::from_secs(2), at(4).monotonic());
+        hand_over(&mut slot, fetch, 2, 2);
+        assert!(slot.inherit(equal).is_none());
+        assert_eq!(word(&slot.poll(at(2), &caller(2), &Settings::default())), "fail");
+    }
+
+    #[test]
+    fn the_next_caller_takes_over_from_a_leader_that_is_lost() {
+        let mut slot = Slot::new(Jitter::default());
+        let lost = lead(&mut slot, 0);
+        assert!(matches!(poll(&mut slot, 30), Next::Follow { lost_in, .. } if lost_in.as_secs() == 1));
+        let Next::Lead { fetch, after, .. } = poll(&mut slot, 31) else { panic!("not led") };
+        assert!(after.is_zero() && fetch > lost);
+        slot.finish(lost, Outcome::Fetched(token("late", 0)), at(32), &Settings::default());
+        assert!(slot.is_running(fetch) && slot.held().is_none());
+    }
+
+    #[test]
+    fn a_forced_renewal_skips_failures_and_takes_no_older_token() {
+        let mut slot = with_token();
+        let caller = Caller { newer_than: Some(slot.last_fetch()), ..caller(30) };
+        let fetch = fail_from(&mut slot, 20, 21);
+        assert!(
+            matches!(slot.poll(at(22), &caller, &Settings::default()), Next::Lead { fetch: next, .. } if next > fetch)
+        );
+        slot.finish(slot.last_fetch(), Outcome::Fetched(token("two", 22)), at(23), &Settings::default());
+        assert!(
+            matches!(slot.poll(at(24), &caller, &Settings::default()), Next::Use { token, .. } if token.secret() == "two")
+        );
+    }
+
+    #[test]
+    fn a_caller_without_time_uses_the_token_in_its_renewal_window() {
+        assert_eq!(word(&with_token().poll(at(800), &caller(0), &Settings::default())), "use");
+        assert_eq!(word(&with_token().poll(at(1000), &caller(0), &Settings::default())), "out of time");
     }
 }

@@ -1,31 +1,26 @@
 //! Getting a token: from the cache, by fetching it, or by waiting for the caller that does.
-//! Imports `backoff`, `clock`, `error`, `event`, `random`, `slot`, `thread_cache`, `token`,
-//! `transport`.
+//! Imports `caller`, `clock`, `error`, `event`, `fetch`, `shared_slot`, `thread_cache`, `token`.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use zeroize::Zeroize as _;
-
 use crate::clock::Deadline;
-use crate::error::{Error, NoAnswer, TransportError, TransportErrorKind};
+use crate::error::{Error, NoAnswer, TransportErrorKind};
 use crate::event::{EventKind, Reason};
 use crate::protocol::token::AccessToken;
-use crate::random::{random, random_bytes};
-use crate::renewal::backoff::retry_pause;
-use crate::renewal::slot::{FetchId, Next, Outcome, Usable};
+use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Usable};
+use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
-use crate::transport::Attempt;
 
-/// The shortest time limit of a renewal by a caller with a usable token. Otherwise the limit is
-/// half of what the token has left.
-const LEAST_RENEWAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time that a caller with a usable token gives a renewal.
+const LONGEST_SHARE: Duration = Duration::from_secs(5);
 
 impl TokenSource {
     /// Returns a valid token, within the source's own time limit and before `deadline`.
     pub(super) fn token_by(&self, deadline: Option<Deadline>) -> Result<AccessToken, Error> {
-        self.recall().map_or_else(|| self.acquire(deadline, false), Ok)
+        self.recall().map_or_else(|| self.acquire(deadline, None), Ok)
     }
 
     /// Returns the token that this thread has cached, if any.
@@ -33,28 +28,36 @@ impl TokenSource {
         thread_cache::recall(&self.0.slot, self.0.clock.monotonic())
     }
 
-    /// Returns a valid token from the slot. With `forced`, the cached one does not count.
+    /// Returns a valid token from the slot, if `newer_than` is set one of a later fetch.
     #[cold]
-    pub(super) fn acquire(&self, deadline: Option<Deadline>, forced: bool) -> Result<AccessToken, Error> {
+    pub(super) fn acquire(
+        &self,
+        deadline: Option<Deadline>,
+        newer_than: Option<FetchId>,
+    ) -> Result<AccessToken, Error> {
+        let (slot, settings) = (&self.0.slot, &self.0.settings);
         let mut now = self.0.clock.now();
-        let own = Deadline::after(now.monotonic(), self.0.settings.timeout);
+        let own = Deadline::after(now.monotonic(), settings.timeout);
         let deadline = deadline.map_or(own, |deadline| deadline.min(own));
+        let budget = deadline.budget(now.monotonic()).min(settings.timeout);
+        let mut caller = Caller { budget, left: deadline.left(now.monotonic()), newer_than };
         loop {
             // The generation is read before the slot, so the slot's answer belongs to this
             // generation or a later one.
-            let generation = self.0.slot.generation();
-            match self.0.slot.poll(now, deadline.left(now.monotonic()), forced) {
+            let generation = slot.generation();
+            let next = slot.poll(now, &caller, settings);
+            let waited = match next {
                 Next::Use { token, holds } => {
-                    return Ok(thread_cache::remember(&self.0.slot, generation, token, holds, now.monotonic()));
+                    return Ok(thread_cache::remember(slot, generation, token, holds, now.monotonic()));
                 }
                 Next::Lead { fetch, after, reason, usable } => {
-                    return self.lead(fetch, after, reason, usable, deadline);
+                    return self.lead(&caller, deadline, Lead { fetch, after, reason }, usable);
                 }
-                Next::Follow { fetch, usable } => {
-                    if let Some(result) = self.follow(fetch, usable, deadline.left(now.monotonic())) {
-                        return result;
-                    }
-                }
+                Next::Follow { fetch, lost_in } => match self.follow(&caller, fetch, lost_in) {
+                    // It started before the caller asked for a new token.
+                    Waited::Ended(_) if newer_than >= Some(fetch) => Waited::NoResult,
+                    waited => waited,
+                },
                 Next::Fail(error) => {
                     self.emit(EventKind::RememberedFailure { error: &error });
                     return Err(error);
@@ -63,120 +66,101 @@ impl TokenSource {
                     return Err(self.0.out_of_time("the next token request is not due within the caller's time"));
                 }
                 Next::Recursion => return Err(recursion()),
+            };
+            match waited {
+                Waited::Inherited { fetch, reason } => {
+                    return self.lead(&caller, deadline, Lead { fetch, after: Duration::ZERO, reason }, None);
+                }
+                Waited::Ended(result) => return result,
+                Waited::NoResult => {}
             }
             now = self.0.clock.now();
-            if deadline.left(now.monotonic()).is_zero() {
+            caller.left = deadline.left(now.monotonic());
+            if caller.left.is_zero() {
                 return Err(self.0.out_of_time("another caller's token request outlasted the caller's time"));
             }
         }
     }
 
-    /// Waits for the fetch of another caller. A caller with a usable token waits only for half of
-    /// what that token has left, and then uses it. `None` means: poll again.
-    fn follow(&self, fetch: FetchId, usable: Option<Usable>, left: Duration) -> Option<Result<AccessToken, Error>> {
+    /// Waits for the fetch of another caller. A caller that has as much time as the fetch waits until
+    /// the leader counts as lost, so that it gets the leader's error rather than one of its own.
+    fn follow(&self, caller: &Caller, fetch: FetchId, lost_in: Duration) -> Waited {
         let from = self.0.clock.now();
-        let longest = usable.as_ref().map_or(left, |usable| left.min(usable.left / 2));
-        let result = self.0.slot.wait(fetch, longest);
-        let duration = self.0.clock.now().since(&from);
-        match (result, usable) {
-            (Some(Ok(token)), _) => {
-                self.emit(EventKind::Waited { duration });
-                Some(Ok(token))
-            }
-            (_, Some(usable)) if duration < usable.left => Some(Ok(usable.token)),
-            (Some(Err(error)), _) => Some(Err(error)),
-            (None, _) => None,
+        let hurried = caller.budget < self.0.settings.timeout;
+        let longest = if hurried { caller.left.min(lost_in) } else { lost_in };
+        let waited = self.0.slot.wait(fetch, caller, from.monotonic(), longest);
+        if let Waited::Ended(Ok(_)) = &waited {
+            self.emit(EventKind::Waited { duration: self.0.clock.now().since(&from) });
         }
+        waited
     }
 
-    /// Fetches a token for all callers that wait, before the deadline of this one.
+    /// Fetches a token for all who wait, in the time of this caller; with a usable token in a share of
+    /// it, or in a thread of its own.
     fn lead(
         &self,
-        fetch: FetchId,
-        after: Duration,
-        reason: Reason,
-        usable: Option<Usable>,
+        caller: &Caller,
         deadline: Deadline,
+        lead: Lead,
+        usable: Option<Usable>,
     ) -> Result<AccessToken, Error> {
-        // Ends the fetch whatever happens below, even if the caller's transport or closure panics.
-        let mut guard = FinishOnDrop { inner: &self.0, fetch, outcome: Some(Outcome::Abandoned) };
-        if !after.is_zero() {
-            self.0.clock.sleep(after);
+        let Some(usable) = usable else {
+            let hurried = caller.budget < self.0.settings.timeout;
+            let limit = if hurried { Limit::Hurried(deadline, caller.budget) } else { Limit::Own };
+            return self.run(lead, limit, self.0.settings.retries);
+        };
+        if self.0.settings.renew_in_background && self.renew_in_thread(lead) {
+            return Ok(usable.token);
         }
+        let share = LONGEST_SHARE.min(caller.budget / 2).min(usable.left / 2);
         let from = self.0.clock.now();
-        let timeout = self.0.settings.timeout;
-        let longest =
-            usable.as_ref().map_or(timeout, |usable| timeout.min((usable.left / 2).max(LEAST_RENEWAL_TIMEOUT)));
-        let hurried = deadline.left(from.monotonic()) < longest;
-        let deadline = if hurried { deadline } else { Deadline::after(from.monotonic(), longest) };
-        let retries = if usable.is_some() { 0 } else { self.0.settings.retries };
-        let result = self.fetch(reason, retries, deadline);
-        guard.outcome = Some(match &result {
-            Ok(token) => Outcome::Fetched(token.clone()),
-            // Running out of the caller's own time says nothing about the server.
-            Err(Error::Transport(failure)) if hurried && failure.kind == TransportErrorKind::Timeout => {
-                Outcome::Abandoned
-            }
-            Err(error) => Outcome::Failed(error.clone()),
-        });
-        drop(guard);
-        match (result, usable) {
-            (Err(error), Some(usable)) if after + self.0.clock.now().since(&from) < usable.left => {
+        match self.run(lead, Limit::Share(share), 0) {
+            Err(error) if self.0.clock.now().since(&from) < usable.left => {
                 self.emit(EventKind::RenewalFailed { error: &error });
                 Ok(usable.token)
             }
-            (result, _) => result,
+            result => result,
         }
     }
 
-    fn fetch(&self, reason: Reason, retries: u32, deadline: Deadline) -> Result<AccessToken, Error> {
-        let mut retry = 0;
-        loop {
-            let error = match self.attempt(reason, retry, deadline) {
-                Ok(token) => return Ok(token),
-                Err(error) => error,
-            };
-            if retry >= retries {
-                return Err(error);
+    /// Starts a thread that fetches and ends. False if the system has none to give.
+    fn renew_in_thread(&self, lead: Lead) -> bool {
+        let source = self.clone();
+        let fetch = move || {
+            source.0.slot.adopt(lead.fetch);
+            if let Err(error) = source.run(lead, Limit::Own, source.0.settings.retries) {
+                source.emit(EventKind::RenewalFailed { error: &error });
             }
-            match retry_pause(&error, retry, random()) {
-                Some(pause) if pause < deadline.left(self.0.clock.monotonic()) => self.0.clock.sleep(pause),
-                _ => return Err(error),
-            }
-            retry += 1;
-        }
+        };
+        thread::Builder::new().name(String::from("token renewal")).spawn(fetch).is_ok()
     }
 
-    fn attempt(&self, reason: Reason, retry: u32, deadline: Deadline) -> Result<AccessToken, Error> {
-        let mut attempt = Attempt {
-            connect_timeout: self.0.settings.connect_timeout,
-            max_body: self.0.settings.max_body,
-            reason,
-            retry,
-            ..Attempt::new(self.0.clock.now(), random_bytes())
+    /// Runs a fetch from its pause to its end, and emits its events after that.
+    fn run(&self, lead: Lead, limit: Limit, retries: u32) -> Result<AccessToken, Error> {
+        // Ends the fetch whatever happens below, even if the caller's transport or closure panics.
+        let mut guard = FinishOnDrop { inner: &self.0, fetch: lead.fetch, outcome: Some(Outcome::Abandoned) };
+        if !lead.after.is_zero() {
+            self.0.clock.sleep(lead.after);
+        }
+        let now = self.0.clock.monotonic();
+        let deadline = match limit {
+            Limit::Own => Deadline::after(now, self.0.settings.timeout),
+            Limit::Share(share) => Deadline::after(now, share),
+            Limit::Hurried(deadline, _) => deadline,
         };
-        let authentication = self.0.credentials.authenticate()?;
-        let request = self.0.request.encode_with(&authentication)?;
-        self.emit(EventKind::Requested { reason, retry });
-        let sent_at = self.0.clock.now();
-        attempt.timeout = deadline.left(sent_at.monotonic());
-        let answer = self.0.transport.send(request, &attempt);
-        let status = answer.as_ref().ok().map(|response| response.status().as_u16());
-        let result = match answer {
-            Ok(mut response) => {
-                let result = if response.body().len() > attempt.max_body {
-                    Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
-                        .into_error(self.0.request.endpoint_host()))
-                } else {
-                    self.0.request.decode_sent(&response, sent_at, &authentication)
-                };
-                response.body_mut().zeroize();
-                result
+        let mut events = Vec::new();
+        let result = self.fetch(lead.reason, retries, deadline, &mut events);
+        guard.outcome = Some(match (&result, limit) {
+            (Ok(token), _) => Outcome::Fetched(token.clone()),
+            (Err(error), Limit::Hurried(_, given)) if error.is_timeout() => {
+                Outcome::HandedOver { error: error.clone(), given }
             }
-            Err(error) => Err(error.into_error(self.0.request.endpoint_host())),
-        };
-        let duration = self.0.clock.now().since(&sent_at);
-        self.emit(EventKind::Answered { duration, status, error: result.as_ref().err() });
+            (Err(error), _) => Outcome::Failed(error.clone()),
+        });
+        drop(guard);
+        for event in &events {
+            self.emit(event.kind());
+        }
         result
     }
 }
@@ -197,6 +181,25 @@ fn recursion() -> Error {
         "the token request was sent through the very agent or source that needs the token; give the source a transport \
          of its own",
     )
+}
+
+/// The part of a fetch that the slot decided.
+#[derive(Clone, Copy)]
+struct Lead {
+    fetch: FetchId,
+    after: Duration,
+    reason: Reason,
+}
+
+/// The time of a fetch.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// The source's own.
+    Own,
+    /// A part of it, in the hands of a caller with a usable token.
+    Share(Duration),
+    /// Until the end of a caller's time, which came with less than the source has.
+    Hurried(Deadline, Duration),
 }
 
 /// Ends a fetch with this outcome when it is dropped.

@@ -331,6 +331,36 @@ impl TokenSourceBuilder {
         self
     }
 
+    /// Sets whether a token is renewed in a thread of its own. Default: no.
+    ///
+    /// One caller renews the token inside its own call: it waits at most 5 seconds, and not longer
+    /// than half of its time or half of what the token has left. With `true`, that caller starts a
+    /// thread, which ends with the renewal, and goes on at once with the token it has. A token that
+    /// has expired or was refused is always fetched inside a call.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// # let clock = script.clock();
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
+    ///     .clock(clock.clone())
+    ///     .renew_in_background(true)
+    ///     .build()?;
+    /// assert_eq!(source.token()?.secret(), "one");
+    /// clock.advance(std::time::Duration::from_secs(3500));
+    /// assert_eq!(source.token()?.secret(), "one"); // the thread is on its way
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn renew_in_background(mut self, background: bool) -> Self {
+        self.settings.renew_in_background = background;
+        self
+    }
+
     /// Sets another clock, for tests. Default: [`SystemClock`].
     ///
     /// ```

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::{EventKind, Verdict};
 use crate::protocol::challenge::{self, Challenge};
 use crate::protocol::token::AccessToken;
-use crate::renewal::slot::Refusal;
+use crate::renewal::caller::Refusal;
 use crate::source::TokenSource;
 
 impl TokenSource {

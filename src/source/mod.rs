@@ -9,6 +9,7 @@ mod acquire;
 pub(crate) mod builder;
 pub(crate) mod call;
 mod emit;
+mod fetch;
 mod shared_slot;
 pub(crate) mod snapshot;
 mod thread_cache;
@@ -28,8 +29,9 @@ use crate::origin;
 use crate::protocol::credentials::Credentials;
 use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
+use crate::renewal::caller::Refusal;
 use crate::renewal::settings::Settings;
-use crate::renewal::slot::Refusal;
+use crate::renewal::slot::Slot;
 use crate::source::shared_slot::SharedSlot;
 use crate::source::snapshot::Snapshot;
 use crate::transport::Transport;
@@ -135,7 +137,7 @@ impl TokenSource {
     /// ```
     pub fn token_within(&self, budget: Duration) -> Result<AccessToken, Error> {
         let deadline = || Deadline::after(self.0.clock.monotonic(), budget);
-        self.recall().map_or_else(|| self.acquire(Some(deadline()), false), Ok)
+        self.recall().map_or_else(|| self.acquire(Some(deadline()), None), Ok)
     }
 
     /// Fetches a new token, even if the cached one is good. At most one token is fetched per
@@ -159,7 +161,8 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn renew(&self) -> Result<AccessToken, Error> {
-        self.acquire(None, true)
+        let last = self.0.slot.inspect(Slot::last_fetch);
+        self.acquire(None, Some(last))
     }
 
     /// Puts a valid token on a request, after a check that its URL may receive it. Replaces an

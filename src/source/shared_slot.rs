@@ -1,10 +1,11 @@
 //! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need
-//! a token at once, one fetches it and the rest wait. Imports `clock`, `error`, `schedule`,
+//! a token at once, one fetches it and the rest wait. Imports `clock`, `error`, `event`, `schedule`,
 //! `settings`, `slot`, `token`.
 //!
 //! The lock is held only to read or update the slot, never during a token request. If the
 //! fetching thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
 
+use std::process;
 use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(not(all(test, loom)))]
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 // In the model tests at the end, the model checker replaces the mutex, the condition variable and
 // the threads.
@@ -25,10 +26,12 @@ use loom::thread::{self, ThreadId};
 
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::event::Reason;
 use crate::protocol::token::AccessToken;
+use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal};
 use crate::renewal::schedule::Jitter;
 use crate::renewal::settings::Settings;
-use crate::renewal::slot::{FetchId, Next, Outcome, Refusal, Slot};
+use crate::renewal::slot::Slot;
 
 pub(crate) struct SharedSlot {
     state: Mutex<State>,
@@ -43,10 +46,33 @@ pub(crate) struct SharedSlot {
 // This atomic is not the model checker's, because ids are not part of what it checks.
 static IDS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
+/// What came of waiting for a fetch.
+pub(crate) enum Waited {
+    Ended(Result<AccessToken, Error>),
+    /// The fetch was handed over to this caller, which must call [`finish`](SharedSlot::finish).
+    Inherited {
+        fetch: FetchId,
+        reason: Reason,
+    },
+    /// The caller checks its deadline and polls again.
+    NoResult,
+}
+
 struct State {
     slot: Slot,
     /// The thread of the fetch under way.
-    leader: Option<ThreadId>,
+    leader: Option<(ThreadId, u32)>,
+}
+
+impl State {
+    fn is_led_by_this_thread(&self) -> bool {
+        self.leader == Some(this_thread())
+    }
+}
+
+/// This thread, and its process: after a `fork` the thread that fetches is in the other one.
+fn this_thread() -> (ThreadId, u32) {
+    (thread::current().id(), process::id())
 }
 
 impl SharedSlot {
@@ -59,38 +85,58 @@ impl SharedSlot {
         }
     }
 
-    /// Tells this caller what to do next. Only one caller at a time gets [`Next::Lead`], and it
+    /// Decides what this caller must do next. Only one caller at a time gets [`Next::Lead`], and it
     /// must call [`finish`](Self::finish).
-    pub(crate) fn poll(&self, now: Moment, patience: Duration, forced: bool) -> Next {
+    pub(crate) fn poll(&self, now: Moment, caller: &Caller, settings: &Settings) -> Next {
         let mut state = self.lock();
-        let next = state.slot.poll(now, patience, forced);
+        if state.leader.is_some_and(|(_, process)| process != process::id()) {
+            // This process was forked while another thread fetched, and has no such thread.
+            state.slot.forget_fetch();
+            state.leader = None;
+        }
+        let next = state.slot.poll(now, caller, settings);
         match next {
-            Next::Follow { .. } if state.leader == Some(thread::current().id()) => return Next::Recursion,
-            Next::Lead { .. } => state.leader = Some(thread::current().id()),
+            Next::Follow { .. } if state.is_led_by_this_thread() => return Next::Recursion,
+            Next::Lead { .. } => state.leader = Some(this_thread()),
             _ => {}
         }
         next
     }
 
+    /// Makes this thread the one that fetches, after [`poll`](Self::poll) gave the fetch to another.
+    pub(crate) fn adopt(&self, fetch: FetchId) {
+        let mut state = self.lock();
+        if state.slot.is_running(fetch) {
+            state.leader = Some(this_thread());
+        }
+    }
+
     pub(crate) fn finish(&self, fetch: FetchId, outcome: Outcome, now: Moment, settings: &Settings) {
         let mut state = self.lock();
+        if state.slot.is_running(fetch) {
+            state.leader = None;
+        }
         state.slot.finish(fetch, outcome, now, settings);
-        state.leader = None;
         self.generation.fetch_add(1, Ordering::Release);
         drop(state);
         self.finished.notify_all();
     }
 
-    /// Waits at most `longest` for a fetch to end, and returns its result. `None` if there is none:
-    /// the time is over, the fetch was abandoned, or the wake-up was spurious. The caller then
-    /// checks its deadline and polls again.
-    pub(crate) fn wait(&self, fetch: FetchId, longest: Duration) -> Option<Result<AccessToken, Error>> {
+    /// Waits at most this long for a fetch to end. A wake-up may be spurious.
+    pub(crate) fn wait(&self, fetch: FetchId, caller: &Caller, now: Instant, longest: Duration) -> Waited {
         let mut state = self.lock();
         if state.slot.is_running(fetch) {
             state.slot.counts.waits += 1;
+            let until = now.checked_add(caller.left).unwrap_or(now);
+            let waiter = state.slot.queue.enter(caller.budget, until);
             state = self.finished.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
+            state.slot.queue.leave(waiter);
+            if let Some((fetch, reason)) = state.slot.inherit(waiter) {
+                state.leader = Some(this_thread());
+                return Waited::Inherited { fetch, reason };
+            }
         }
-        state.slot.result(fetch)
+        state.slot.result(fetch).map_or(Waited::NoResult, Waited::Ended)
     }
 
     pub(crate) fn refuse(&self, token: &AccessToken, now: Moment) -> Refusal {

@@ -12,6 +12,7 @@ mod observation;
 mod outage;
 mod refusal;
 mod scale;
+mod sharing;
 mod waiting;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,10 +21,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use client_credentials::test_util::Script;
+use client_credentials::test_util::{ManualClock, Script};
 use client_credentials::{
     AccessToken, Attempt, Call, Credentials, Error, EventKind, Reason, Secret, TokenCache, TokenRequest, TokenSource,
-    TokenSourceBuilder, TransportError, TransportErrorKind, Verdict,
+    TokenSourceBuilder, Transport, TransportError, TransportErrorKind, Verdict,
 };
 use http::{Request, Response};
 
@@ -38,7 +39,17 @@ fn question() -> TokenRequest {
 }
 
 fn builder(script: &Script) -> TokenSourceBuilder {
-    TokenSource::builder(Credentials::new("id", "s3cret"), question()).transport(script.clone()).clock(script.clock())
+    TokenSource::builder(Credentials::new("id", "s3cret"), question()).transport(script.clone()).clock(clock(script))
+}
+
+/// The clock of the script. In `tests/source_ticking.rs`, which runs all of this once more, it moves by
+/// a nanosecond at each look.
+fn clock(script: &Script) -> ManualClock {
+    let clock = script.clock();
+    if ticks() {
+        clock.tick(Duration::from_nanos(1));
+    }
+    clock
 }
 
 fn source(script: &Script) -> TokenSource {
@@ -118,6 +129,15 @@ impl Dice {
         self.0 ^= self.0 << 17;
         self.0 % limit
     }
+}
+
+fn ticks() -> bool {
+    module_path!().contains("ticking")
+}
+
+/// To the microsecond, because the clock may move by a nanosecond at each look.
+fn about(time: Duration) -> Duration {
+    Duration::from_micros((time.as_nanos() + 500).div_euclid(1000) as u64)
 }
 
 const INVALID_TOKEN: Option<&str> = Some("Bearer error=\"invalid_token\"");

@@ -1,0 +1,72 @@
+//! What a caller brings to a slot, what it must do next, and what it reports back. Imports `error`,
+//! `event`, `token`.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::event::Reason;
+use crate::protocol::token::AccessToken;
+
+/// The number of a fetch, unique within its slot and growing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FetchId(pub(super) u64);
+
+/// A caller that needs a token.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    /// The time it came with.
+    pub(crate) budget: Duration,
+    /// What is left of it.
+    pub(crate) left: Duration,
+    /// Only a token of a later fetch than this will do ([`renew`](crate::TokenSource::renew)).
+    pub(crate) newer_than: Option<FetchId>,
+}
+
+/// What a caller must do next.
+pub(crate) enum Next {
+    /// Use this token. The next poll gives the same answer for this long, unless a fetch ends or
+    /// the token is refused.
+    Use { token: AccessToken, holds: Duration },
+    /// Wait for `after`, fetch a token, and [`finish`](super::slot::Slot::finish) this fetch, which counts as
+    /// started.
+    Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
+    /// Wait for this fetch, but no longer than until its leader counts as lost.
+    Follow { fetch: FetchId, lost_in: Duration },
+    /// There is no token, and it is too soon to ask again after this error.
+    Fail(Error),
+    /// The next fetch may not start within the caller's time.
+    OutOfTime,
+    /// This thread is fetching already: its transport uses the source that needs the token.
+    Recursion,
+}
+
+/// A token that needs renewal but is still accepted for a while.
+#[derive(Clone)]
+pub(crate) struct Usable {
+    pub(crate) token: AccessToken,
+    pub(crate) left: Duration,
+}
+
+/// How a fetch ended.
+pub(crate) enum Outcome {
+    Fetched(AccessToken),
+    Failed(Error),
+    /// The leader's own time was shorter than the source's, and ran out: the fetch is handed over to
+    /// a caller with more time. `given` is the time that it came with.
+    HandedOver {
+        error: Error,
+        given: Duration,
+    },
+    /// The leader panicked. Another caller may try.
+    Abandoned,
+}
+
+/// What became of a token that an API refused.
+pub(crate) enum Refusal {
+    /// It was dropped from the cache.
+    Dropped,
+    /// It was no longer cached; this is its successor.
+    Superseded(AccessToken),
+    /// It stays cached, because the last refusal was too recent.
+    TooSoon,
+}
