@@ -1,0 +1,94 @@
+//! The agent against real sockets: what goes over the wire, what comes back, and where the token never goes.
+//! The names of the tests say the rule; `st_`, `br_` and `d` numbers are those of `vectors/scenarios.md` and DESIGN.md.
+#![cfg(feature = "ureq")]
+
+#[path = "../loopback/mod.rs"]
+mod loopback;
+
+mod answers;
+mod bodies;
+mod events;
+mod kinds;
+mod no_token;
+mod redirects;
+mod replay;
+mod settings;
+mod time;
+mod token_requests;
+mod untouched;
+mod wrapped;
+
+use std::io::{self, Cursor, Read};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use client_credentials::test_util::{ManualClock, Script};
+use client_credentials::{
+    Attempt, CallSettings as _, Clock as _, Credentials, Error, EventKind, SystemClock, TokenRequest, TokenSource,
+    TokenSourceBuilder, TransportError, TransportErrorKind, UreqTransport,
+};
+use kinds::KINDS;
+use loopback::{
+    Framing, Outcome, Received, Reply, SECRET, Server, agent, builder, challenge, invalid_token, json_reply, lock,
+    our_error, outside, redirect, reply, source, status, text, token_reply, tokens,
+};
+use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
+use ureq::http::{Request, Response};
+use ureq::middleware::MiddlewareNext;
+use ureq::typestate::AgentScope;
+use ureq::{Agent, Body, Proxy, RequestBuilder, SendBody};
+
+/// The status mode of the agent, and of the request if it has one of its own.
+const MODES: [(bool, Option<bool>); 4] = [(true, None), (false, None), (true, Some(false)), (false, Some(true))];
+
+const MIB: usize = 1024 * 1024;
+
+fn with<Any>(request: RequestBuilder<Any>, status_as_error: Option<bool>) -> RequestBuilder<Any> {
+    match status_as_error {
+        Some(mode) => request.status_as_error(mode),
+        None => request,
+    }
+}
+
+fn get(agent: &Agent, url: &str) -> Outcome {
+    agent.get(url).call()
+}
+
+fn post(agent: &Agent, url: &str) -> Outcome {
+    agent.post(url).send("x")
+}
+
+fn large(length: usize) -> Vec<u8> {
+    (0_usize..length).map(|n| u8::try_from(n % 251).expect("a byte")).collect()
+}
+
+/// Gives its bytes in small and uneven pieces.
+struct Trickle(Vec<u8>);
+
+impl Read for Trickle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.len().min(buffer.len()).min(4093);
+        buffer[..read].copy_from_slice(&self.0[..read]);
+        self.0.drain(..read);
+        Ok(read)
+    }
+}
+
+/// Two token requests are a second apart, which is more than the callers of some tests have.
+fn a_while_after_its_first_token(source: &TokenSource, clock: &ManualClock) {
+    source.token().expect("a token");
+    clock.advance(Duration::from_secs(2));
+}
+
+/// A source of tokens for `api` that asks this server through this transport, with a clock that sleeps in no time.
+fn asks(auth: &Server, api: &str, transport: UreqTransport) -> TokenSourceBuilder {
+    let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience(api);
+    TokenSource::builder(Credentials::new("id", SECRET), request).transport(transport).clock(Script::new().clock())
+}
+
+/// The API of a source whose API is of no matter.
+const API: &str = "https://api.example.com";

@@ -1,0 +1,126 @@
+//! The settings of agent and call in both attempts.
+
+use super::*;
+
+#[test]
+fn the_replay_has_the_user_agent_and_accept_of_agent_and_request() {
+    let (script, api) = (tokens(&["T1", "T2", "T3"]), Server::wants("T2"));
+    let agent =
+        source(&script, &api).wrap(Agent::config_builder().user_agent("agent/1").accept("text/plain").build().into());
+    assert_eq!(text(get(&agent, &api.url("/"))), "fine");
+    let (script, api_two) = (tokens(&["T1", "T2"]), Server::wants("T2"));
+    let own = source(&script, &api_two).wrap(Agent::config_builder().user_agent("agent/1").build().into());
+    assert_eq!(text(own.get(api_two.url("/")).config().user_agent("request/2").accept("").build().call()), "fine");
+    let sent = |api: &Server| -> Vec<(Option<String>, Option<String>)> {
+        let own = |request: &Received, name| request.header(name).map(str::to_owned);
+        api.requests().iter().map(|request| (own(request, "user-agent"), own(request, "accept"))).collect()
+    };
+    assert_eq!(sent(&api), vec![(Some("agent/1".into()), Some("text/plain".into())); 2]);
+    assert_eq!(sent(&api_two), vec![(Some("request/2".into()), None); 2]);
+}
+
+#[test]
+fn the_replay_has_the_timeouts_of_agent_and_request() {
+    const SHORT: Option<Duration> = Some(Duration::from_millis(250));
+    type Configure = fn(&Agent, &str) -> Outcome;
+    let at_agent = || Agent::config_builder();
+    let at_request: [Configure; 2] = [
+        |agent, url| agent.post(url).within(Duration::from_millis(250)).send("x"),
+        |agent, url| agent.post(url).config().timeout_recv_response(SHORT).build().status_as_error(true).send("x"),
+    ];
+    let agents = [
+        (at_agent().timeout_global(SHORT), post as Configure),
+        (at_agent().timeout_per_call(SHORT), post),
+        (at_agent().timeout_recv_response(SHORT), post),
+        (at_agent(), at_request[0]),
+        (at_agent().timeout_global(Some(Duration::from_secs(60))), at_request[1]),
+    ];
+    let check = |n, config: ConfigBuilder<AgentScope>, send: Configure| {
+        let (script, api) = (tokens(&["T1", "T2"]), Server::replies([invalid_token(), Reply::never()]));
+        let source = source(&script, &api);
+        a_while_after_its_first_token(&source, &script.clock());
+        let agent = source.wrap(config.build().into());
+        let outcome = send(&agent, &api.url("/"));
+        assert!(matches!(outcome, Err(ureq::Error::Timeout(_))), "{n}: {outcome:?}");
+        assert_eq!(api.tokens(), ["T1", "T2"], "{n}");
+    };
+    thread::scope(|scope| {
+        for (n, (config, send)) in agents.into_iter().enumerate() {
+            scope.spawn(move || check(n, config, send));
+        }
+    });
+}
+
+#[test]
+fn the_replay_has_the_proxy_of_agent_and_request() {
+    for at_request in [false, true] {
+        let (script, proxy) = (tokens(&["T1", "T2"]), Server::wants("T2"));
+        // Nobody knows the name of this host, so a request that does not go through the proxy fails.
+        let request = TokenRequest::new("https://auth.example.com/token")
+            .and_then(|request| request.dangerously_allow_plain_http_origin("http://api.invalid:8080"))
+            .expect("a request");
+        let source = TokenSource::builder(Credentials::new("id", SECRET), request)
+            .transport(script.clone())
+            .clock(script.clock())
+            .build()
+            .expect("a source");
+        let through = Proxy::new(&proxy.url("")).expect("a proxy");
+        let config = Agent::config_builder();
+        let outcome = if at_request {
+            let agent = source.wrap(config.build().into());
+            agent
+                .post("http://api.invalid:8080/x")
+                .config()
+                .proxy(Some(through))
+                .build()
+                .status_as_error(true)
+                .send("body")
+        } else {
+            let agent = source.wrap(config.proxy(Some(through)).build().into());
+            agent.post("http://api.invalid:8080/x").send("body")
+        };
+        assert_eq!(text(outcome), "fine");
+        let lines: Vec<_> = proxy.requests().iter().map(|request| request.line().to_owned()).collect();
+        let (tunnel, post) = ("CONNECT api.invalid:8080 HTTP/1.1", "POST /x HTTP/1.1");
+        // One connection for both attempts.
+        assert_eq!(lines, [tunnel, post, post]);
+        assert_eq!(proxy.tokens(), ["-", "T1", "T2"]);
+    }
+}
+
+#[test]
+fn the_replay_has_the_redirect_settings_of_agent_and_request() {
+    let replies =
+        || Server::replies([invalid_token(), redirect(302, "/1".into()), redirect(302, "/2".into()), reply(200)]);
+    let run = |most: Option<u32>, at_request: Option<u32>| {
+        let (script, api) = (tokens(&["T1", "T2"]), replies());
+        let mut config = Agent::config_builder();
+        if let Some(most) = most {
+            config = config.max_redirects(most);
+        }
+        let mut request = source(&script, &api).wrap(config.build().into()).get(api.url("/"));
+        if let Some(most) = at_request {
+            request = request.config().max_redirects(most).build().status_as_error(true);
+        }
+        (request.call(), api.tokens())
+    };
+    for (outcome, seen) in [run(Some(0), None), run(None, Some(0)), run(Some(5), Some(0))] {
+        assert_eq!((status(&outcome), seen), (302, vec!["T1".to_owned(), "T2".to_owned()]));
+    }
+    for (outcome, seen) in [run(Some(1), None), run(None, Some(1))] {
+        assert!(matches!(outcome, Err(ureq::Error::TooManyRedirects)), "{outcome:?}");
+        assert_eq!(seen, ["T1", "T2", "-"]);
+    }
+    let (outcome, seen) = run(None, None);
+    assert_eq!((status(&outcome), seen.len()), (200, 4));
+}
+
+#[test]
+fn the_sources_own_agent_heeds_the_configuration_of_a_call() {
+    let (script, api) = (tokens(&["T1", "T2"]), Server::new(|_| invalid_token().body("refused")));
+    let agent = source(&script, &api).agent();
+    let call = agent.get(api.url("/")).config().http_status_as_error(false).user_agent("mine/1").build();
+    assert_eq!(text(call.call()), "refused");
+    assert!(api.requests().iter().all(|request| request.header("user-agent") == Some("mine/1")));
+    assert!(agent.get(api.url("/")).call().is_err());
+}
