@@ -12,8 +12,8 @@ use client_credentials::{
     UreqTransport,
 };
 use loopback::{
-    Received, Reply, SECRET, Server, agent, builder, invalid_token, json_reply, our_error, outside, reply, source,
-    status, text, token_reply, tokens,
+    Received, Reply, SECRET, Server, agent, builder, config, invalid_token, json_reply, our_error, outside, reply,
+    source, status, text, token_reply, tokens,
 };
 use ureq::http::{Request, Uri};
 use ureq::middleware::MiddlewareNext;
@@ -169,7 +169,7 @@ fn any_http_option_for_the_token_request() {
     // Timeouts, of the agent and of the source.
     let short = Duration::from_millis(50);
     let (_auth, _api, request) = two_servers([Reply::never(), Reply::never()]);
-    let hasty = Agent::config_builder().timeout_global(Some(short)).build().into();
+    let hasty = config().timeout_global(Some(short)).build().into();
     assert_eq!(kind(through(hasty, request.clone())), TransportErrorKind::Timeout);
     assert_eq!(kind(through(ureq::agent(), request).timeout(short)), TransportErrorKind::Timeout);
 
@@ -177,7 +177,7 @@ fn any_http_option_for_the_token_request() {
     let (proxy, api) = (Server::replies([token_reply("T1")]), Server::replies([reply(200).body("direct")]));
     let request =
         TokenRequest::dangerously_over_plain_http("http://auth.invalid/token").expect("good").audience(api.url("/"));
-    let proxied = Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into();
+    let proxied = config().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into();
     let agent = through(proxied, request).build().expect("a source").agent();
     assert_eq!(text(agent.get(api.url("/")).call()), "direct");
     assert_eq!((proxy.requests()[0].line(), api.tokens()), ("CONNECT auth.invalid:80 HTTP/1.1", vec!["T1".into()]));
@@ -187,7 +187,7 @@ fn any_http_option_for_the_token_request() {
     let request =
         TokenRequest::new(&format!("https://127.0.0.1:{}/", auth.port())).expect("good").audience(api.url("/"));
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[])).build();
-    let careful = Agent::config_builder().tls_config(tls).build().into();
+    let careful = config().tls_config(tls).build().into();
     assert_eq!(kind(through(careful, request)), TransportErrorKind::Tls);
 }
 
@@ -314,7 +314,7 @@ fn unlike_the_plugin_the_scheme_is_compared_too() {
     let (script, proxy) = (tokens(&["T1"]), Server::replies([reply(200)]));
     let request = TokenRequest::new("https://auth.example.com/token").expect("good").audience("https://api.invalid:80");
     let source = TokenSource::builder(credentials(), request).transport(script.clone()).build().expect("a source");
-    let config = Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")));
+    let config = config().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy")));
     let agent = source.wrap(config.build().into());
     assert_eq!(status(&agent.get("http://api.invalid/").call()), 200);
     assert!(proxy.tokens().iter().all(|token| token == "-"));

@@ -95,7 +95,7 @@ fn with_a_replay_limit_of_0_the_forced_body_of_a_delete_goes_out_as_it_would_wit
 fn goes_out_as_it_would_without_us(send: fn(&Agent, &str) -> Outcome) {
     let (_, received) = refused_upload(Some(0), send);
     let plain = Server::replies([reply(200)]);
-    send(&Agent::new_with_defaults(), &plain.url("/upload")).expect("an answer");
+    send(&config().build().into(), &plain.url("/upload")).expect("an answer");
     let [expected] = &plain.requests()[..] else { panic!("one request") };
     assert_eq!((received.text(), received.framing()), (expected.text(), expected.framing()));
 }

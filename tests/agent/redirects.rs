@@ -10,8 +10,7 @@ fn st_13_br_08_a_redirect_to_another_origin_takes_no_token_along() {
                 let other = Server::replies([reply(200).body("elsewhere")]);
                 let to = if by_name { other.url_by_name("/x") } else { other.url("/x") };
                 let (script, api) = (tokens(&["T1"]), Server::replies([redirect(code, to)]));
-                let agent =
-                    source(&script, &api).wrap(Agent::config_builder().redirect_auth_headers(keep).build().into());
+                let agent = source(&script, &api).wrap(config().redirect_auth_headers(keep).build().into());
                 let request = agent.get(api.url("/")).config().redirect_auth_headers(keep).build();
                 assert_eq!(text(request.call()), "elsewhere");
                 assert_eq!((api.tokens(), other.tokens()), (vec!["T1".into()], vec!["-".into()]));
@@ -38,8 +37,8 @@ fn st_13_a_redirect_to_another_name_of_the_server_takes_no_token_along() {
         Some(port) => redirect(307, format!("http://localhost:{port}/")),
         None => reply(200),
     });
-    let agent = source(&script, &api)
-        .wrap(Agent::config_builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into());
+    let agent =
+        source(&script, &api).wrap(config().redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into());
     assert_eq!(status(&agent.head(api.url("/")).call()), 200);
     assert_eq!(api.tokens(), ["T1", "-"]);
 }
@@ -68,13 +67,8 @@ fn st_13_a_redirected_post_takes_neither_token_nor_body_along() {
 fn st_13_a_redirect_of_the_replay_takes_no_token_along() {
     let other = Server::replies([invalid_token().body("elsewhere")]);
     let (script, api) = (tokens(&["T1", "T2"]), Server::replies([invalid_token(), redirect(307, other.url("/"))]));
-    let agent = source(&script, &api).wrap(
-        Agent::config_builder()
-            .http_status_as_error(false)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-            .build()
-            .into(),
-    );
+    let agent = source(&script, &api)
+        .wrap(config().http_status_as_error(false).redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into());
     assert_eq!(text(get(&agent, &api.url("/"))), "elsewhere");
     assert_eq!((api.tokens(), other.tokens()), (vec!["T1".into(), "T2".into()], vec!["-".into()]));
 }

@@ -5,11 +5,10 @@ use super::*;
 #[test]
 fn the_replay_has_the_user_agent_and_accept_of_agent_and_request() {
     let (script, api) = (tokens(&["T1", "T2", "T3"]), Server::wants("T2"));
-    let agent =
-        source(&script, &api).wrap(Agent::config_builder().user_agent("agent/1").accept("text/plain").build().into());
+    let agent = source(&script, &api).wrap(config().user_agent("agent/1").accept("text/plain").build().into());
     assert_eq!(text(get(&agent, &api.url("/"))), "fine");
     let (script, api_two) = (tokens(&["T1", "T2"]), Server::wants("T2"));
-    let own = source(&script, &api_two).wrap(Agent::config_builder().user_agent("agent/1").build().into());
+    let own = source(&script, &api_two).wrap(config().user_agent("agent/1").build().into());
     assert_eq!(text(own.get(api_two.url("/")).config().user_agent("request/2").accept("").build().call()), "fine");
     let sent = |api: &Server| -> Vec<(Option<String>, Option<String>)> {
         let own = |request: &Received, name| request.header(name).map(str::to_owned);
@@ -23,7 +22,7 @@ fn the_replay_has_the_user_agent_and_accept_of_agent_and_request() {
 fn the_replay_has_the_timeouts_of_agent_and_request() {
     const SHORT: Option<Duration> = Some(Duration::from_millis(250));
     type Configure = fn(&Agent, &str) -> Outcome;
-    let at_agent = || Agent::config_builder();
+    let at_agent = || config();
     let at_request: [Configure; 2] = [
         |agent, url| agent.post(url).within(Duration::from_millis(250)).send("x"),
         |agent, url| agent.post(url).config().timeout_recv_response(SHORT).build().status_as_error(true).send("x"),
@@ -65,7 +64,7 @@ fn the_replay_has_the_proxy_of_agent_and_request() {
             .build()
             .expect("a source");
         let through = Proxy::new(&proxy.url("")).expect("a proxy");
-        let config = Agent::config_builder();
+        let config = config();
         let outcome = if at_request {
             let agent = source.wrap(config.build().into());
             agent
@@ -94,7 +93,7 @@ fn the_replay_has_the_redirect_settings_of_agent_and_request() {
         || Server::replies([invalid_token(), redirect(302, "/1".into()), redirect(302, "/2".into()), reply(200)]);
     let run = |most: Option<u32>, at_request: Option<u32>| {
         let (script, api) = (tokens(&["T1", "T2"]), replies());
-        let mut config = Agent::config_builder();
+        let mut config = config();
         if let Some(most) = most {
             config = config.max_redirects(most);
         }

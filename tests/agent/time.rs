@@ -40,7 +40,7 @@ fn timeout_global_bounds_the_token_request_of_the_caller_itself() {
         let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience(api.url("/"));
         let source = TokenSource::new(Credentials::new("id", SECRET), request).expect("a source");
         let short = Some(Duration::from_millis(200));
-        let config = Agent::config_builder();
+        let config = config();
         let from = SystemClock.now();
         let outcome = if at_request {
             source.wrap(config.build().into()).get(api.url("/")).within(Duration::from_millis(200)).call()

@@ -42,11 +42,7 @@ fn d15_a_redirect_of_the_token_endpoint_is_not_followed() {
         for transport in [
             UreqTransport::new(),
             UreqTransport::with_agent(
-                Agent::config_builder()
-                    .max_redirects(5)
-                    .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-                    .build()
-                    .into(),
+                config().max_redirects(5).redirect_auth_headers(RedirectAuthHeaders::SameHost).build().into(),
             ),
         ] {
             let other = Server::replies([token_reply("stolen")]);
@@ -79,7 +75,7 @@ fn an_answer_of_the_token_endpoint_over_256_kib_is_refused() {
 #[test]
 fn a_token_request_has_one_accept_header_and_a_body_of_known_length() {
     let auth = Server::replies([token_reply("T1")]);
-    let agent = Agent::config_builder().accept("text/html").user_agent("mine/1").build().into();
+    let agent = config().accept("text/html").user_agent("mine/1").build().into();
     asks(&auth, API, UreqTransport::with_agent(agent)).build().expect("a source").token().expect("a token");
     let [request] = &auth.requests()[..] else { panic!("one request") };
     assert_eq!(request.headers("accept"), ["application/json"]);
@@ -96,16 +92,13 @@ fn the_limits_of_the_source_and_the_timeouts_of_the_agent_both_hold() {
     let auth = never();
     let by_source = asks(&auth, API, UreqTransport::new()).timeout(short).retries(0);
     assert_eq!(failure(by_source), TransportErrorKind::Timeout);
-    for config in [
-        Agent::config_builder().timeout_global(Some(short)),
-        Agent::config_builder().timeout_recv_response(Some(short)),
-    ] {
+    for config in [config().timeout_global(Some(short)), config().timeout_recv_response(Some(short))] {
         let auth = never();
         let by_agent = asks(&auth, API, UreqTransport::with_agent(config.build().into())).retries(0);
         assert_eq!(failure(by_agent), TransportErrorKind::Timeout);
     }
     let auth = never();
-    let longer = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build().into();
+    let longer = config().timeout_global(Some(Duration::from_secs(60))).build().into();
     let by_source = asks(&auth, API, UreqTransport::with_agent(longer)).timeout(short).retries(0);
     assert_eq!(failure(by_source), TransportErrorKind::Timeout);
     assert!(SystemClock.now().since(&from) < Duration::from_secs(10));
@@ -133,7 +126,8 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
     let request = TokenRequest::new(&format!("https://127.0.0.1:{}/token", not_tls.port()))
         .expect("a request")
         .audience("https://api.example.com");
-    let tls = TokenSource::builder(Credentials::new("id", SECRET), request).transport(UreqTransport::new());
+    let transport = UreqTransport::with_agent(config().build().into());
+    let tls = TokenSource::builder(Credentials::new("id", SECRET), request).transport(transport);
     assert_eq!(failure(tls.timeout(Duration::from_secs(2)).retries(0)), TransportErrorKind::Tls);
 
     let unwell = Server::replies([reply(503), reply(429), token_reply("T3")]);
@@ -145,7 +139,7 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
 fn every_status_of_the_token_endpoint_is_an_answer_whatever_the_agents_mode() {
     for mode in [true, false] {
         let auth = Server::replies([json_reply(401, r#"{"error":"invalid_client","error_description":"no"}"#)]);
-        let agent = Agent::config_builder().http_status_as_error(mode).build().into();
+        let agent = config().http_status_as_error(mode).build().into();
         let result = asks(&auth, API, UreqTransport::with_agent(agent)).build().expect("a source").token();
         let Err(Error::Denied(denied)) = result else { panic!("{result:?}") };
         assert_eq!((denied.status(), denied.code(), denied.description()), (401, Some("invalid_client"), Some("no")));
@@ -155,7 +149,7 @@ fn every_status_of_the_token_endpoint_is_an_answer_whatever_the_agents_mode() {
 #[test]
 fn token_requests_use_the_proxy_of_the_users_agent() {
     let proxy = Server::replies([token_reply("T1")]);
-    let agent = Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into();
+    let agent = config().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into();
     let request = TokenRequest::dangerously_over_plain_http("http://auth.invalid/token")
         .expect("a request")
         .audience("https://api.example.com");
@@ -169,7 +163,7 @@ fn token_requests_use_the_proxy_of_the_users_agent() {
 #[test]
 fn token_requests_go_through_the_middleware_of_the_users_agent() {
     let auth = Server::replies([token_reply("T1")]);
-    let agent = Agent::config_builder()
+    let agent = config()
         .middleware(|mut request: Request<SendBody>, next: MiddlewareNext| {
             request.headers_mut().insert("x-trace", "42".parse().expect("a value"));
             next.handle(request)
@@ -198,11 +192,11 @@ fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone(
         _ => reply(200).body("fine"),
     });
     let later = Later::default();
-    let agent: Agent = Agent::config_builder().middleware(later.clone()).build().into();
+    let agent: Agent = config().middleware(later.clone()).build().into();
     let request = TokenRequest::new(&server.url("/token")).expect("a request").audience(server.url("/"));
     let credentials = Credentials::new("id", SECRET).in_body();
     let source = TokenSource::builder(credentials, request).transport(UreqTransport::with_agent(agent.clone())).build();
-    let wrapped = source.expect("a source").wrap(Agent::new_with_defaults());
+    let wrapped = source.expect("a source").wrap(config().build().into());
     assert!(later.0.set(wrapped).is_ok());
     assert_eq!(text(get(&agent, &server.url("/api"))), "fine");
     assert_eq!(server.tokens(), ["-", "T1"]);
@@ -213,7 +207,7 @@ fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone(
 fn the_middleware_of_another_source_leaves_token_requests_alone() {
     let auth = Server::replies([token_reply("T1")]);
     let other = tokens(&["other"]);
-    let agent = source(&other, &auth).wrap(Agent::new_with_defaults());
+    let agent = source(&other, &auth).wrap(config().build().into());
     let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience("https://api.example.com");
     let credentials = Credentials::new("id", SECRET).in_body();
     let source = TokenSource::builder(credentials, request)

@@ -73,8 +73,7 @@ fn d14_plain_http_to_an_https_origin_gets_no_token_and_is_sent_bare() {
         .transport(script.clone())
         .build()
         .expect("a source");
-    let agent =
-        source.wrap(Agent::config_builder().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into());
+    let agent = source.wrap(config().proxy(Some(Proxy::new(&proxy.url("")).expect("a proxy"))).build().into());
     assert_eq!(status(&get(&agent, "http://api.invalid:8443/")), 200);
     assert_eq!((proxy.tokens(), script.requests().len()), (vec!["-".into(), "-".into()], 0));
 }

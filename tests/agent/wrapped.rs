@@ -37,7 +37,7 @@ fn middleware_outside_sees_one_call_and_middleware_of_the_wrapped_agent_both_att
             next.handle(request)
         }
     };
-    let own: Agent = Agent::config_builder().middleware(counting(&inner, true)).build().into();
+    let own: Agent = config().middleware(counting(&inner, true)).build().into();
     let agent = outside(counting(&outer, false), source(&script, &api).wrap(own));
     assert_eq!(text(get(&agent, &api.url("/"))), "fine");
     assert_eq!((outer.load(Ordering::Relaxed), inner.load(Ordering::Relaxed), api.requests().len()), (1, 2, 2));
@@ -47,7 +47,7 @@ fn middleware_outside_sees_one_call_and_middleware_of_the_wrapped_agent_both_att
 fn two_sources_on_one_agent_each_serve_their_own_origin() {
     let (one, two) = (Server::wants("A2"), Server::wants("B2"));
     let (for_one, for_two) = (tokens(&["A1", "A2"]), tokens(&["B1", "B2"]));
-    let agent = source(&for_one, &one).wrap(source(&for_two, &two).wrap(Agent::new_with_defaults()));
+    let agent = source(&for_one, &one).wrap(source(&for_two, &two).wrap(config().build().into()));
     assert_eq!(text(get(&agent, &one.url("/"))), "fine");
     assert_eq!(text(get(&agent, &two.url("/"))), "fine");
     assert_eq!((one.tokens(), two.tokens()), (vec!["A1".into(), "A2".into()], vec!["B1".into(), "B2".into()]));
@@ -82,7 +82,7 @@ fn a_401_that_a_later_middleware_makes_up_is_a_refusal_like_any_other() {
         }
         Response::builder().status(401).body(Body::builder().data("made up")).map_err(ureq::Error::from)
     };
-    let agent = source(&script, &api).wrap(Agent::config_builder().middleware(refusing).build().into());
+    let agent = source(&script, &api).wrap(config().middleware(refusing).build().into());
     assert_eq!(status(&get(&agent, &api.url("/"))), 200);
     assert_eq!((api.tokens(), script.requests().len()), (vec!["T2".to_owned()], 2));
 }
@@ -96,7 +96,7 @@ fn a_later_middleware_may_send_the_request_elsewhere_at_the_api() {
         next.handle(request)
     };
     let source = source(&script, &api);
-    let agent = source.wrap(Agent::config_builder().middleware(versioned).build().into());
+    let agent = source.wrap(config().middleware(versioned).build().into());
     assert_eq!(text(get(&agent, &api.url("/items"))), "fine");
     assert_eq!((api.tokens(), script.requests().len()), (["T1", "T2"].map(str::to_owned).into(), 2));
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use client_credentials::test_util::Script;
 use client_credentials::{Credentials, Error, TokenRequest, TokenSource, TokenSourceBuilder};
+use ureq::config::ConfigBuilder;
 use ureq::middleware::{Middleware, MiddlewareNext};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, SendBody};
 
 /// What must never show.
@@ -379,16 +381,20 @@ pub fn builder(script: &Script, api: &Server) -> TokenSourceBuilder {
     TokenSource::builder(Credentials::new("id", SECRET), request).transport(script.clone()).clock(script.clock())
 }
 
+/// The settings of an agent, without the proxy that the environment may name.
+pub fn config() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder().proxy(None)
+}
+
 /// An agent with a token source and this status mode.
 pub fn agent(source: &TokenSource, status_as_error: bool) -> Agent {
-    let config = Agent::config_builder().http_status_as_error(status_as_error).allow_non_standard_methods(true);
-    source.wrap(config.build().into())
+    source.wrap(config().http_status_as_error(status_as_error).allow_non_standard_methods(true).build().into())
 }
 
 /// An agent around a wrapped one, with middleware that sees each request before it gets its token.
 pub fn outside(before: impl Middleware, wrapped: Agent) -> Agent {
     let pass_on = move |request: ureq::http::Request<SendBody>, _: MiddlewareNext| wrapped.run(request);
-    Agent::config_builder().middleware(before).middleware(pass_on).build().into()
+    config().middleware(before).middleware(pass_on).build().into()
 }
 
 /// The body of a response.
