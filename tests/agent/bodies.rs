@@ -34,7 +34,7 @@ fn st_03_a_body_over_1_mib_arrives_whole_is_not_replayed_and_the_token_is_droppe
             2 => agent.patch(url).send(SendBody::from_owned_reader(Trickle(body.clone()))),
             _ => agent.delete(url).force_send_body().send(&body),
         });
-        assert!(received.body == body, "{how}: {} bytes", received.body.len());
+        assert_bytes(&format!("way {how}"), &body, &received.body);
         assert_eq!(received.framing(), Framing::Chunked, "{how}");
     }
 }
@@ -52,7 +52,7 @@ fn a_content_length_of_the_callers_is_kept_also_for_a_body_over_the_limit() {
     let (_, received) = refused_upload(None, |agent, url| {
         agent.post(url).header("Content-Length", &length).send(SendBody::from_reader(&mut Cursor::new(&body)))
     });
-    assert!(received.body == body);
+    assert_bytes("the upload", &body, &received.body);
     assert_eq!(received.framing(), Framing::Length(body.len()));
 }
 
@@ -65,8 +65,8 @@ fn a_body_of_exactly_the_limit_is_replayed() {
         let agent = agent(&builder.build().expect("a source"), true);
         let reader = &mut Trickle(body.clone());
         assert_eq!(text(agent.post(api.url("/")).send(SendBody::from_reader(reader))), "fine");
-        for request in api.requests() {
-            assert!(request.body == body);
+        for (n, request) in api.requests().iter().enumerate() {
+            assert_bytes(&format!("attempt {n}"), &body, &request.body);
             assert_eq!(request.framing(), Framing::Length(body.len()));
         }
         assert_eq!(api.tokens(), ["T1", "T2"]);

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub struct Server {
 struct Shared {
     answer: Mutex<Box<Answer>>,
     received: Mutex<Vec<Received>>,
+    connections: AtomicUsize,
     resets: bool,
     stop: AtomicBool,
 }
@@ -68,6 +69,7 @@ impl Server {
         let shared = Arc::new(Shared {
             answer: Mutex::new(answer),
             received: Mutex::default(),
+            connections: AtomicUsize::new(0),
             resets,
             stop: AtomicBool::new(false),
         });
@@ -104,6 +106,16 @@ impl Server {
         lock(&self.shared.received).clone()
     }
 
+    /// How many connections there were so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// For each request so far, the number of the connection on which it came, from 0.
+    pub fn request_connections(&self) -> Vec<usize> {
+        self.requests().iter().map(|request| request.connection).collect()
+    }
+
     /// The bearer token of each request so far; `-` for none.
     pub fn tokens(&self) -> Vec<String> {
         self.requests().iter().map(|request| request.token().unwrap_or("-").to_owned()).collect()
@@ -126,6 +138,7 @@ impl Shared {
     }
 
     fn serve(&self, stream: TcpStream) {
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
         stream.set_nodelay(true).expect("a socket");
         let mut reader = BufReader::new(&stream);
         while self.awaits_input(&stream, &reader) {
@@ -135,7 +148,7 @@ impl Shared {
                 return;
             }
             stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
-            let Some(request) = Received::read(&mut reader) else {
+            let Some(request) = Received::read(&mut reader, connection) else {
                 // As web servers answer to TLS on a port without it; if nobody is left to read it, so be it.
                 drop((&stream).write_all(&reply(400).into_bytes("")));
                 return;
@@ -179,11 +192,12 @@ impl Shared {
 pub struct Received {
     head: String,
     pub body: Vec<u8>,
+    connection: usize,
 }
 
 impl Received {
-    fn read(reader: &mut BufReader<&TcpStream>) -> Option<Self> {
-        let mut request = Self::default();
+    fn read(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Self> {
+        let mut request = Self { connection, ..Self::default() };
         while !request.head.ends_with("\r\n\r\n") {
             if reader.read_line(&mut request.head).ok()? == 0 {
                 return None;
@@ -256,16 +270,58 @@ impl Received {
         }
     }
 
-    /// Everything but the token, in the order and the letters of the wire.
-    pub fn without_token(&self) -> (Vec<&str>, &[u8]) {
-        let lines = self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("authorization: bearer "));
-        (lines.collect(), &self.body)
+    /// The lines of the head but that of the token, in the order and the letters of the wire.
+    fn lines_without_token(&self) -> impl Iterator<Item = &str> {
+        self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("authorization: bearer "))
     }
 
     /// A form of the body, decoded.
     pub fn form(&self) -> Vec<(String, String)> {
         form(&self.body)
     }
+}
+
+/// Panics unless the requests are the same byte for byte, the line of the token excepted, and says
+/// where they differ. With `by_length`, `received` has a `Content-Length` where `expected` has
+/// `Transfer-Encoding: chunked`.
+#[track_caller]
+pub fn assert_same(case: &str, expected: &Received, received: &Received, by_length: bool) {
+    let length = format!("content-length: {}", expected.body.len());
+    let expected_line =
+        |line| if by_length && line == "transfer-encoding: chunked" { length.clone() } else { String::from(line) };
+    let mut expected_lines = expected.lines_without_token().map(expected_line);
+    let mut received_lines = received.lines_without_token();
+    for number in 1.. {
+        let (expected_line, line) = (expected_lines.next(), received_lines.next());
+        assert!(
+            expected_line.as_deref() == line,
+            "{case}: line {number} of the head should be {expected_line:?} and is {line:?}; all of it:\n{}",
+            received.head
+        );
+        if line.is_none() {
+            break;
+        }
+    }
+    assert_bytes(case, &expected.body, &received.body);
+}
+
+/// Panics unless the bodies are the same, and says at which byte they differ.
+#[track_caller]
+pub fn assert_bytes(case: &str, expected: &[u8], received: &[u8]) {
+    let Some(at) = (0..expected.len().max(received.len())).find(|at| expected.get(*at) != received.get(*at)) else {
+        return;
+    };
+    let rest = |body: &[u8]| {
+        let rest = body.get(at..).unwrap_or_default();
+        String::from_utf8_lossy(&rest[..rest.len().min(32)]).into_owned()
+    };
+    panic!(
+        "{case}: {} bytes instead of {}; from byte {at} the body should go on with {:?} and does with {:?}",
+        received.len(),
+        expected.len(),
+        rest(expected),
+        rest(received)
+    );
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -398,11 +454,13 @@ pub fn outside(before: impl Middleware, wrapped: Agent) -> Agent {
 }
 
 /// The body of a response.
+#[track_caller]
 pub fn text(outcome: Outcome) -> String {
     outcome.expect("a response").body_mut().read_to_string().expect("text")
 }
 
 /// The status, from a response or from ureq's error.
+#[track_caller]
 pub fn status(outcome: &Outcome) -> u16 {
     match outcome {
         Ok(response) => response.status().as_u16(),
@@ -412,6 +470,7 @@ pub fn status(outcome: &Outcome) -> u16 {
 }
 
 /// Our error inside ureq's.
+#[track_caller]
 pub fn our_error(outcome: Outcome) -> Error {
     match outcome {
         Err(ureq::Error::Other(error)) => *error.downcast::<Error>().expect("an error of this crate"),
