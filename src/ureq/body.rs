@@ -3,9 +3,8 @@
 
 use std::io::{self, Cursor, Read};
 
-use ::ureq::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::ureq::http::request::Parts;
-use ::ureq::http::{HeaderValue, Method, Request, Response};
+use ::ureq::http::{Method, Response};
 use ::ureq::{Body, Error, SendBody};
 
 pub(super) struct Payload<'a> {
@@ -14,20 +13,27 @@ pub(super) struct Payload<'a> {
     /// How much of `bytes` the attempt under way has sent.
     sent: usize,
     rest: Rest<'a>,
-    /// Whether the body is sent with a `Content-Length` of ours.
-    counted: bool,
 }
 
 enum Rest<'a> {
     /// All of the body was read.
-    Nothing,
-    /// The body is longer than the limit; this is the rest of it.
+    Nothing { is_body: bool },
+    /// More than may be kept.
     Reader(Box<dyn Read + 'a>),
     /// Nothing was read. The body can be sent once.
     Untouched(Option<SendBody<'a>>),
 }
 
-/// The initial capacity for a body of unknown length, in bytes.
+/// The body of one attempt. Not one type for all, because the lifetimes differ, and because ureq
+/// writes the length of nothing but bytes.
+pub(super) enum Outgoing<'p, 'a> {
+    Nothing,
+    Bytes(&'p [u8]),
+    Stream(SendBody<'p>),
+    Untouched(SendBody<'a>),
+}
+
+/// Initial capacity for a body of unknown length, in bytes.
 const USUAL_BODY: usize = 1024;
 
 impl<'a> Payload<'a> {
@@ -36,40 +42,32 @@ impl<'a> Payload<'a> {
     /// counts as none, except for the methods that always have one.
     pub(super) fn new(body: SendBody<'a>, parts: &Parts, limit: usize) -> Result<Self, Error> {
         if limit == 0 && !parts.method.is_safe() {
-            return Ok(Self { bytes: Vec::new(), sent: 0, rest: Rest::Untouched(Some(body)), counted: false });
+            return Ok(Self { bytes: Vec::new(), sent: 0, rest: Rest::Untouched(Some(body)) });
         }
         let expects_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         let mut reader = body.into_reader();
         let mut bytes = Vec::with_capacity(if expects_body { USUAL_BODY } else { 0 });
         read_beyond(limit, &mut reader, &mut bytes)?;
-        if bytes.len() > limit {
-            return Ok(Self { bytes, sent: 0, rest: Rest::Reader(Box::new(reader)), counted: false });
-        }
-        let counted = (expects_body || !bytes.is_empty())
-            && !parts.headers.contains_key(CONTENT_LENGTH)
-            && !parts.headers.contains_key(TRANSFER_ENCODING);
-        Ok(Self { bytes, sent: 0, rest: Rest::Nothing, counted })
+        let rest = if bytes.len() > limit {
+            Rest::Reader(Box::new(reader))
+        } else {
+            Rest::Nothing { is_body: expects_body || !bytes.is_empty() }
+        };
+        Ok(Self { bytes, sent: 0, rest })
     }
 
     pub(super) fn is_replayable(&self) -> bool {
-        matches!(self.rest, Rest::Nothing)
+        matches!(self.rest, Rest::Nothing { .. })
     }
 
-    /// Sends the request with this body, from its beginning.
-    pub(super) fn send<T>(&mut self, mut parts: Parts, send: impl FnOnce(Request<SendBody>) -> T) -> T {
+    /// The body from its beginning.
+    pub(super) fn outgoing(&mut self) -> Outgoing<'_, 'a> {
         self.sent = 0;
-        if self.counted {
-            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.bytes.len()));
-        }
-        // There is no single `Request::from_parts` for all, because the lifetimes of the bodies
-        // differ.
         match &mut self.rest {
-            Rest::Untouched(body) => match body.take() {
-                Some(body) => send(Request::from_parts(parts, body)),
-                None => send(Request::from_parts(parts, SendBody::none())),
-            },
-            Rest::Nothing if self.bytes.is_empty() => send(Request::from_parts(parts, SendBody::none())),
-            Rest::Nothing | Rest::Reader(_) => send(Request::from_parts(parts, SendBody::from_reader(self))),
+            Rest::Untouched(body) => body.take().map_or(Outgoing::Nothing, Outgoing::Untouched),
+            Rest::Nothing { is_body: true } => Outgoing::Bytes(&self.bytes),
+            Rest::Nothing { is_body: false } => Outgoing::Nothing,
+            Rest::Reader(_) => Outgoing::Stream(SendBody::from_reader(self)),
         }
     }
 }

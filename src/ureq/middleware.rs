@@ -11,11 +11,11 @@ use ::ureq::config::RedirectAuthHeaders;
 use ::ureq::http::request::Parts;
 use ::ureq::http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri};
 use ::ureq::middleware::{Middleware, MiddlewareNext};
-use ::ureq::{Agent, Body, Error, ResponseExt as _, SendBody};
+use ::ureq::{Agent, AsSendBody, Body, Error, ResponseExt as _, SendBody};
 
 use crate::source::TokenSource;
 use crate::source::call::Call;
-use crate::ureq::body::{Payload, drained};
+use crate::ureq::body::{Outgoing, Payload, drained};
 use crate::ureq::call_settings::Settings;
 use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
 
@@ -89,7 +89,12 @@ impl Authorize {
         let mut refusal = None;
         loop {
             let attempt = copy(&mut parts);
-            let result = payload.send(attempt, |request| self.send(request, &call, wishes));
+            let result = match payload.outgoing() {
+                Outgoing::Nothing => self.send(Request::from_parts(attempt, ()), &call, wishes),
+                Outgoing::Bytes(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
+                Outgoing::Stream(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
+                Outgoing::Untouched(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
+            };
             let (no_headers, headers);
             let status = match &result {
                 Ok(response) => {
@@ -136,10 +141,9 @@ impl Authorize {
         result
     }
 
-    /// Sends a request with the settings that one with a token needs: answers instead of errors, so
-    /// that their headers can be read, and redirects that can be seen and do not take the token
-    /// along.
-    fn send(&self, request: Request<SendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
+    /// With what a request that carries a token needs: an answer instead of an error, so that its
+    /// headers can be read; a redirect that can be seen, and that does not take the token along.
+    fn send(&self, request: Request<impl AsSendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
         let avoids_proxy = self.own_agent && avoids_proxy(&self.inner, request.uri());
         if self.is_ready && !wishes.of_this_call && !avoids_proxy {
             return self.inner.run(request);
