@@ -135,7 +135,7 @@ fn a_refused_post_is_sent_again_with_its_body() {
     as_client(&auth, &api).args(["create", "--name", "n", "--save", &file]).run().success();
     let requests = api.requests();
     assert_eq!(api.tokens(), ["tok-1", "tok-2"]);
-    assert_same("the second attempt", &requests[0], &requests[1], false);
+    assert_same("the second attempt", &requests[0], &requests[1], requests[0].framing());
     assert_eq!(requests[1].text(), "name=n");
 }
 

@@ -281,20 +281,22 @@ impl Received {
     }
 }
 
-/// Panics unless the requests are the same byte for byte, the line of the token excepted, and says
-/// where they differ. With `by_length`, `received` has a `Content-Length` where `expected` has
-/// `Transfer-Encoding: chunked`.
+/// Panics unless the requests are the same byte for byte, the line of the token left out, and says
+/// where they differ. If `framing` is not that of `expected`, the body of `received` is delimited
+/// by it instead.
 #[track_caller]
-pub fn assert_same(case: &str, expected: &Received, received: &Received, by_length: bool) {
-    let length = format!("content-length: {}", expected.body.len());
-    let expected_line =
-        |line| if by_length && line == "transfer-encoding: chunked" { length.clone() } else { String::from(line) };
-    let mut expected_lines = expected.lines_without_token().map(expected_line);
-    let mut received_lines = received.lines_without_token();
+pub fn assert_same(case: &str, expected: &Received, received: &Received, framing: Framing) {
+    assert_eq!(received.framing(), framing, "{case}: the framing of the body");
+    let is_reframed = expected.framing() != framing;
+    let is_compared = |line: &&str| {
+        !(is_reframed && (line.starts_with("content-length: ") || line.starts_with("transfer-encoding: ")))
+    };
+    let mut expected_lines = expected.lines_without_token().filter(is_compared);
+    let mut received_lines = received.lines_without_token().filter(is_compared);
     for number in 1.. {
         let (expected_line, line) = (expected_lines.next(), received_lines.next());
         assert!(
-            expected_line.as_deref() == line,
+            expected_line == line,
             "{case}: line {number} of the head should be {expected_line:?} and is {line:?}; all of it:\n{}",
             received.head
         );
