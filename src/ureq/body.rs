@@ -103,9 +103,19 @@ pub(super) fn drained(response: Response<Body>) -> Response<Body> {
         builder = builder.charset(charset);
     }
     let (mut reader, mut bytes) = (body.into_reader(), Vec::new());
-    // An error here does not concern the second attempt. A caller that reads on gets it again.
-    let read = read_beyond(DRAINED, &mut reader, &mut bytes);
-    let is_whole = read.is_ok() && bytes.len() <= DRAINED;
-    let body = if is_whole { builder.data(bytes) } else { builder.reader(Cursor::new(bytes).chain(reader)) };
+    let body = match read_beyond(DRAINED, &mut reader, &mut bytes) {
+        Ok(_) if bytes.len() <= DRAINED => builder.data(bytes),
+        Ok(_) => builder.reader(Cursor::new(bytes).chain(reader)),
+        Err(error) => builder.reader(Cursor::new(bytes).chain(Broken(Some(error)))),
+    };
     Response::from_parts(parts, body)
+}
+
+/// Where a body broke off. The error is for whoever reads that body, not for the second attempt.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
