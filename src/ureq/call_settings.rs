@@ -80,8 +80,12 @@ pub trait CallSettings: Sized + private::Sealed {
     fn status_as_error(self, status_as_error: bool) -> Self;
 }
 
+/// A year. ureq panics on a time that the clock cannot show.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl<Any> CallSettings for RequestBuilder<Any> {
     fn within(self, time: Duration) -> Self {
+        let time = time.min(LONGEST);
         let before = Settings::of(&self);
         let request = self.config().timeout_global(Some(time)).build();
         before.with(request, |settings| settings.time = Some(time))
