@@ -7,6 +7,7 @@ mod loopback;
 
 mod answers;
 mod bodies;
+mod drained;
 mod events;
 mod kinds;
 mod no_token;
@@ -92,3 +93,16 @@ fn asks(auth: &Server, api: &str, transport: UreqTransport) -> TokenSourceBuilde
 
 /// The API of a source whose API is of no matter.
 const API: &str = "https://api.example.com";
+
+/// An answer with this body, compressed as far as the format goes: in one stored block.
+fn gzip(reply: Reply, body: &[u8]) -> Reply {
+    let length = u16::try_from(body.len()).expect("a short body");
+    let mut zipped = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01".to_vec();
+    zipped.extend(length.to_le_bytes().into_iter().chain((!length).to_le_bytes()));
+    zipped.extend(body);
+    let checksum = body.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 * (sum & 1)))
+    });
+    zipped.extend((!checksum).to_le_bytes().into_iter().chain(u32::from(length).to_le_bytes()));
+    reply.header("Content-Encoding", "gzip").body(zipped)
+}

@@ -156,15 +156,16 @@ impl Shared {
             lock(&self.received).push(request.clone());
             let reply = if request.method() == "CONNECT" { reply(200) } else { (*lock(&self.answer))(&request) };
             match reply.how {
-                How::Whole => {}
+                How::Whole | How::Stalled => {}
                 How::HangUp => return,
                 How::Never => {
                     while self.awaits_input(&stream, &reader) {}
                     return;
                 }
             }
-            let cut = reply.cut;
+            let (cut, is_stalled) = (reply.cut, matches!(reply.how, How::Stalled));
             if (&stream).write_all(&reply.into_bytes(request.method())).is_err() || cut {
+                while is_stalled && self.awaits_input(&stream, &reader) {}
                 return;
             }
         }
@@ -341,17 +342,19 @@ pub struct Reply {
     body: Vec<u8>,
     how: How,
     cut: bool,
+    chunked: bool,
 }
 
 #[derive(Clone, Copy)]
 enum How {
     Whole,
+    Stalled,
     HangUp,
     Never,
 }
 
 pub fn reply(status: u16) -> Reply {
-    Reply { status, headers: Vec::new(), body: Vec::new(), how: How::Whole, cut: false }
+    Reply { status, headers: Vec::new(), body: Vec::new(), how: How::Whole, cut: false, chunked: false }
 }
 
 /// The 401 of RFC 6750 section 3.1 for a token that is no good.
@@ -393,6 +396,17 @@ impl Reply {
         self
     }
 
+    /// The body is sent in pieces, and its length is not told.
+    pub fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    /// There is no more after half of the body, until the other side gives up or the server ends.
+    pub fn stalled(self) -> Self {
+        Self { how: How::Stalled, ..self.cut() }
+    }
+
     /// The connection is closed instead.
     pub fn hang_up() -> Self {
         Self { how: How::HangUp, ..reply(500) }
@@ -408,13 +422,22 @@ impl Reply {
         for (name, value) in &self.headers {
             bytes.extend(format!("{name}: {value}\r\n").bytes());
         }
-        if !(method == "CONNECT" || matches!(self.status, 204 | 304)) {
+        if self.chunked {
+            bytes.extend(b"Transfer-Encoding: chunked\r\n");
+        } else if !(method == "CONNECT" || matches!(self.status, 204 | 304)) {
             bytes.extend(format!("Content-Length: {}\r\n", self.body.len()).bytes());
         }
         bytes.extend(b"\r\n");
         if method != "HEAD" {
             let most = if self.cut { self.body.len() / 2 } else { self.body.len() };
-            bytes.extend(&self.body[..most]);
+            if self.chunked {
+                for chunk in self.body[..most].chunks(1000) {
+                    bytes.extend(format!("{:x}\r\n", chunk.len()).bytes().chain(chunk.iter().copied()).chain(*b"\r\n"));
+                }
+                bytes.extend(if self.cut { &b""[..] } else { b"0\r\n\r\n" });
+            } else {
+                bytes.extend(&self.body[..most]);
+            }
         }
         bytes
     }
