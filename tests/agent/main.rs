@@ -11,15 +11,18 @@ mod drained;
 mod events;
 mod kinds;
 mod no_token;
+mod parts;
 mod redirects;
 mod replay;
 mod settings;
+mod through;
 mod time;
 mod token_requests;
 mod untouched;
 mod wrapped;
 
 use std::io::{self, Cursor, Read};
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
