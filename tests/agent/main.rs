@@ -7,6 +7,8 @@ mod loopback;
 
 mod answers;
 mod bodies;
+mod call_settings;
+mod config_of_a_call;
 mod drained;
 mod events;
 mod kinds;

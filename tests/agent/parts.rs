@@ -14,6 +14,8 @@ pub struct Asked(Arc<Mutex<Vec<Lookup>>>, Arc<AtomicUsize>);
 #[derive(Clone, Debug)]
 pub struct Lookup {
     pub host: String,
+    /// The time for the whole attempt.
+    pub time: Option<Duration>,
 }
 
 impl Asked {
@@ -46,9 +48,14 @@ struct Names {
 }
 
 impl Resolver for Names {
-    fn resolve(&self, uri: &ureq::http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        uri: &ureq::http::Uri,
+        config: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        lock(&self.asked.0).push(Lookup { host: host.to_owned() });
+        lock(&self.asked.0).push(Lookup { host: host.to_owned(), time: config.timeouts().global });
         if !self.hosts.contains(&host) {
             return Err(ureq::Error::HostNotFound);
         }
