@@ -13,6 +13,7 @@ mod drained;
 mod events;
 mod kinds;
 mod no_token;
+mod own_agent;
 mod parts;
 mod redirects;
 mod replay;
@@ -42,7 +43,7 @@ use loopback::{
     Framing, Outcome, Received, Reply, SECRET, Server, agent, assert_bytes, assert_same, builder, challenge, config,
     invalid_token, json_reply, lock, our_error, outside, redirect, reply, source, status, text, token_reply, tokens,
 };
-use ureq::config::{ConfigBuilder, RedirectAuthHeaders};
+use ureq::config::{AutoHeaderValue, Config, ConfigBuilder, RedirectAuthHeaders};
 use ureq::http::{Request, Response};
 use ureq::middleware::MiddlewareNext;
 use ureq::typestate::AgentScope;
@@ -110,4 +111,35 @@ fn gzip(reply: Reply, body: &[u8]) -> Reply {
     });
     zipped.extend((!checksum).to_le_bytes().into_iter().chain(u32::from(length).to_le_bytes()));
     reply.header("Content-Encoding", "gzip").body(zipped)
+}
+
+/// The names of the settings in which two configurations differ, in alphabetical order.
+fn changed_settings(one: &Config, other: &Config) -> Vec<String> {
+    let (one, other) = (settings(one), settings(other));
+    assert_eq!(one.len(), other.len(), "{one:#?}\n{other:#?}");
+    let pairs = one.into_iter().zip(other).filter(|(one, other)| one != other);
+    let mut names: Vec<_> = pairs.map(|((name, _), _)| name).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Every setting with its value: those that `Debug` shows, and those that it leaves out.
+fn settings(config: &Config) -> Vec<(String, String)> {
+    let shown = format!("{config:#?}\n{:#?}", config.timeouts());
+    let mut settings: Vec<(String, String)> = Vec::new();
+    for line in shown.lines().filter(|line| line.starts_with("    ")) {
+        match line[4..].split_once(": ") {
+            Some((name, value)) if !name.starts_with(' ') => settings.push((name.to_owned(), value.to_owned())),
+            _ => settings.last_mut().expect("a setting").1 += line.trim(),
+        }
+    }
+    settings.retain(|(name, _)| name != "timeouts");
+    let header = |value: &AutoHeaderValue| format!("{value:?}");
+    settings.extend([
+        ("accept".into(), header(config.accept())),
+        ("accept_encoding".into(), header(config.accept_encoding())),
+        ("max_redirects_will_error".into(), config.max_redirects_will_error().to_string()),
+        ("allow_non_standard_methods".into(), config.allow_non_standard_methods().to_string()),
+    ]);
+    settings
 }

@@ -16,6 +16,8 @@ pub struct Lookup {
     pub host: String,
     /// The time for the whole attempt.
     pub time: Option<Duration>,
+    /// Whether ureq would look in a thread of its own.
+    pub in_thread: bool,
 }
 
 impl Asked {
@@ -52,10 +54,14 @@ impl Resolver for Names {
         &self,
         uri: &ureq::http::Uri,
         config: &Config,
-        _: NextTimeout,
+        timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        lock(&self.asked.0).push(Lookup { host: host.to_owned(), time: config.timeouts().global });
+        lock(&self.asked.0).push(Lookup {
+            host: host.to_owned(),
+            time: config.timeouts().global,
+            in_thread: !timeout.after.is_not_happening(),
+        });
         if !self.hosts.contains(&host) {
             return Err(ureq::Error::HostNotFound);
         }

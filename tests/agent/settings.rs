@@ -1,5 +1,8 @@
 //! The settings of agent and call in both attempts.
 
+use ureq::config::IpFamily;
+use ureq::tls::TlsConfig;
+
 use super::*;
 
 #[test]
@@ -122,4 +125,77 @@ fn the_sources_own_agent_heeds_the_configuration_of_a_call() {
     assert_eq!(text(call.call()), "refused");
     assert!(api.requests().iter().all(|request| request.header("user-agent") == Some("mine/1")));
     assert!(agent.get(api.url("/")).call().is_err());
+}
+
+/// Every setting with another value than ureq's default.
+fn unusual() -> ConfigBuilder<AgentScope> {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .https_only(true)
+        .ip_family(IpFamily::Ipv6Only)
+        .proxy(Some(Proxy::new("http://proxy.invalid:3128").expect("a proxy")))
+        .no_delay(false)
+        .max_redirects(3)
+        .max_redirects_will_error(false)
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .save_redirect_history(true)
+        .user_agent("agent/1")
+        .accept("text/plain")
+        .accept_encoding("br")
+        .max_response_header_size(7 * 1024)
+        .input_buffer_size(9 * 1024)
+        .output_buffer_size(11 * 1024)
+        .max_idle_connections(13)
+        .max_idle_connections_per_host(4)
+        .max_idle_age(Duration::from_secs(17))
+        .allow_non_standard_methods(true)
+        .timeout_global(seconds(101))
+        .timeout_per_call(seconds(102))
+        .timeout_per_read(seconds(103))
+        .timeout_per_write(seconds(104))
+        .timeout_resolve(seconds(105))
+        .timeout_connect(seconds(106))
+        .timeout_send_request(seconds(107))
+        .timeout_await_100(seconds(108))
+        .timeout_send_body(seconds(109))
+        .timeout_recv_response(seconds(110))
+        .timeout_recv_body(seconds(111))
+        .tls_config(TlsConfig::builder().use_sni(false).build())
+}
+
+/// A call that adds settings of its own starts from those of the wrapped agent, and so they must be
+/// those of the caller's. A setting that ureq adds shows up here, unless its `Debug` omits it.
+#[test]
+fn a_wrapped_agent_repeats_every_setting_of_the_callers_own() {
+    let own: Agent = unusual().build().into();
+    let wrapped = source(&tokens(&[]), &Server::replies([])).wrap(own.clone());
+    assert_eq!(changed_settings(own.config(), wrapped.config()), ["middleware"]);
+
+    // Every setting takes part in the comparison.
+    let names: Vec<_> = settings(own.config()).into_iter().map(|(name, _)| name).collect();
+    let mut changed = changed_settings(&Agent::config_builder().build(), own.config());
+    changed.push(String::from("middleware"));
+    changed.sort_unstable();
+    let mut all = names.clone();
+    all.sort_unstable();
+    assert_eq!(changed, all);
+    for name in ["accept", "accept_encoding", "max_redirects_will_error", "allow_non_standard_methods"] {
+        assert!(names.iter().any(|known| known == name), "{name}");
+    }
+}
+
+#[test]
+fn settings_of_a_call_start_from_those_of_the_callers_own_agent() {
+    let api = Server::replies([invalid_token(), reply(200)]);
+    let own = config().user_agent("agent/1").accept("text/plain").accept_encoding("identity").max_redirects(0);
+    let agent = source(&tokens(&["T1", "T2"]), &api).wrap(own.build().into());
+    assert_eq!(status(&agent.get(api.url("/")).config().no_delay(false).build().call()), 200);
+    for request in api.requests() {
+        let header = |name| request.header(name);
+        assert_eq!(
+            (header("user-agent"), header("accept"), header("accept-encoding")),
+            (Some("agent/1"), Some("text/plain"), Some("identity"))
+        );
+    }
 }
