@@ -12,6 +12,7 @@ mod config_of_a_call;
 mod drained;
 mod events;
 mod kinds;
+mod layers;
 mod no_token;
 mod own_agent;
 mod parts;
