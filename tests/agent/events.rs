@@ -28,3 +28,56 @@ fn an_api_that_lives_at_another_origin_than_the_audience_is_named_once() {
     assert_eq!(source.inspect().origins_not_allowed, [elsewhere.url("")]);
     assert_eq!((bare.load(Ordering::Relaxed), script.requests().len()), (1, 0));
 }
+
+/// The events about answers of the API, in the words of `Display` after the colon.
+fn told(script: &Script, api: &Server) -> (TokenSource, Arc<Mutex<Vec<String>>>) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let source = builder(script, api).on_event(move |event| {
+        if matches!(event.kind, EventKind::Refused { .. } | EventKind::Replayed { .. }) {
+            let text = event.to_string();
+            lock(&log).push(text.split_once(": ").expect("a colon").1.to_owned());
+        }
+    });
+    (source.build().expect("a source"), events)
+}
+
+#[test]
+fn a_second_attempt_is_reported_with_its_status_or_without_an_answer() {
+    let refused = "the API answered 401: Replay";
+    let cases = [
+        (reply(200), "request replayed, answer 200"),
+        (invalid_token(), "request replayed, answer 401"),
+        (reply(500), "request replayed, answer 500"),
+        (Reply::hang_up(), "request replayed, no answer"),
+    ];
+    for (second, replayed) in cases {
+        for status_as_error in [true, false] {
+            for send in [get, post] {
+                let api = Server::replies([invalid_token(), second.clone()]);
+                let (source, events) = told(&tokens(&["T1", "T2"]), &api);
+                drop(send(&agent(&source, status_as_error), &api.url("/")));
+                assert_eq!(*lock(&events), [refused, replayed]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reason_why_a_401_is_not_followed_by_a_second_attempt_is_reported() {
+    let upload: fn(&Agent, &str) -> Outcome = |agent, url| agent.post(url).send(large(MIB + 1));
+    let in_error_mode: fn(&Agent, &str) -> Outcome =
+        |agent, url| agent.post(url).config().no_delay(true).build().send("x");
+    let useless = challenge(401, r#"Bearer error="invalid_request""#);
+    let cases = [
+        (useless, post as fn(&Agent, &str) -> Outcome, "Useless"),
+        (invalid_token(), upload, "NotReplayable"),
+        (invalid_token(), in_error_mode, "NotReplayable"),
+    ];
+    for (refused, send, verdict) in cases {
+        let api = Server::replies([refused]);
+        let (source, events) = told(&tokens(&["T1"]), &api);
+        assert_eq!(status(&send(&agent(&source, true), &api.url("/"))), 401);
+        assert_eq!(*lock(&events), [format!("the API answered 401: {verdict}")]);
+    }
+}

@@ -1,7 +1,7 @@
 //! Kinds of requests.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 
 use ureq::http::Version;
 
@@ -125,7 +125,6 @@ pub static KINDS: &[Kind] = &[
         with(agent.get(url), mode).header("Connection", "close").call()
     }),
     kind("GET", "HTTP/1.0", |agent, url, mode| with(agent.get(url), mode).version(Version::HTTP_10).call()),
-    kind("GET", "an extension of the caller's", |agent, url, mode| with(agent.get(url), mode).extension(5_u32).call()),
     kind("GET", "http crate", |agent, url, mode| {
         run(agent, mode, request("GET", url).header("X-Http", "crate").body(()).expect("a request"))
     }),
@@ -175,6 +174,10 @@ pub static KINDS: &[Kind] = &[
     kind("POST", "a long &str", |agent, url, mode| with(agent.post(url), mode).send(LONG)).counted(LONG),
     kind("POST", "Vec", |agent, url, mode| with(agent.post(url), mode).send(b"bytes\r\n\r\n".to_vec()))
         .counted("bytes\r\n\r\n"),
+    kind("POST", "an extension of the caller's", |agent, url, mode| {
+        with(agent.post(url), mode).extension(5_u32).send("text")
+    })
+    .counted("text"),
     kind("PUT", "&[u8]", |agent, url, mode| with(agent.put(url), mode).send(&b"bytes"[..])).counted("bytes"),
     kind("PUT", "an array", |agent, url, mode| with(agent.put(url), mode).send(b"array")).counted("array"),
     kind("PATCH", "String", |agent, url, mode| {
