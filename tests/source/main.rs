@@ -2,6 +2,7 @@
 //! a clock set by hand, no network, no sleeping.
 
 mod bearer;
+mod call;
 mod clocks;
 mod configuration;
 mod expiry;
