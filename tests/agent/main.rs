@@ -1,5 +1,6 @@
-//! The agent against real sockets: what goes over the wire, what comes back, and where the token never goes.
-//! The names of the tests say the rule; `st_`, `br_` and `d` numbers are those of `vectors/scenarios.md` and DESIGN.md.
+//! The agent against real sockets: what goes over the wire, what comes back, and where the token
+//! never goes. The names of the tests say the rule; `st_` and `br_` numbers are those of
+//! `vectors/scenarios.md`, `d` numbers those of docs/decisions.md.
 #![cfg(feature = "ureq")]
 
 #[path = "../loopback/mod.rs"]
@@ -92,7 +93,8 @@ fn a_while_after_its_first_token(source: &TokenSource, clock: &ManualClock) {
     clock.advance(Duration::from_secs(2));
 }
 
-/// A source of tokens for `api` that asks this server through this transport, with a clock that sleeps in no time.
+/// A source of tokens for `api` that asks this server through this transport, with a clock that
+/// sleeps in no time.
 fn asks(auth: &Server, api: &str, transport: UreqTransport) -> TokenSourceBuilder {
     let request = TokenRequest::new(&auth.url("/token")).expect("a request").audience(api);
     TokenSource::builder(Credentials::new("id", SECRET), request).transport(transport).clock(Script::new().clock())

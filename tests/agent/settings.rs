@@ -57,7 +57,7 @@ fn the_replay_has_the_timeouts_of_agent_and_request() {
 fn the_replay_has_the_proxy_of_agent_and_request() {
     for at_request in [false, true] {
         let (script, proxy) = (tokens(&["T1", "T2"]), Server::wants("T2"));
-        // Nobody knows the name of this host, so a request that does not go through the proxy fails.
+        // No resolver knows this host, so a request that does not go through the proxy fails.
         let request = TokenRequest::new("https://auth.example.com/token")
             .and_then(|request| request.dangerously_allow_plain_http_origin("http://api.invalid:8080"))
             .expect("a request");

@@ -186,7 +186,8 @@ impl ureq::middleware::Middleware for Later {
 
 #[test]
 fn our_own_middleware_on_the_agent_of_the_transport_leaves_token_requests_alone() {
-    // Token endpoint and API are one origin, and the credentials leave the Authorization header free.
+    // Token endpoint and API have one origin, and the credentials leave the Authorization header
+    // free.
     let server = Server::new(|request| match request.target() {
         "/token" => token_reply("T1"),
         _ => reply(200).body("fine"),

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// A middleware further outside may make the request anew and lose ureq's extensions: nothing depends on them.
+/// Middleware further outside may build a new request and lose ureq's extensions. Nothing depends on
+/// them.
 #[test]
 fn a_request_made_anew_by_an_outer_middleware_is_served_as_any_other() {
     for status_as_error in [true, false] {
@@ -15,7 +16,7 @@ fn a_request_made_anew_by_an_outer_middleware_is_served_as_any_other() {
     }
 }
 
-/// A middleware that copies the request by hand, and so loses ureq's mark on it.
+/// Middleware that copies the request by hand, and so loses ureq's mark on it.
 fn made_anew(request: Request<SendBody>, next: MiddlewareNext) -> Outcome {
     let (parts, body) = request.into_parts();
     let mut anew = Request::new(body);

@@ -1,4 +1,4 @@
-//! HTTP servers on this machine that answer by a script and write down, byte for byte, what they were sent; and the
+//! HTTP servers on this machine that answer by a script and record every byte they are sent, and the
 //! token sources that the tests of the agent share.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
@@ -23,8 +23,8 @@ pub const SECRET: &str = "hush-hush";
 /// What a call through an agent returns.
 pub type Outcome = Result<ureq::http::Response<Body>, ureq::Error>;
 
-/// A server on a port that the system chose. Its threads end with it. Also a proxy: it takes `CONNECT`, and then
-/// answers in the place of whoever was asked for.
+/// A server on a port that the system chose. Its threads end with it. It is a proxy, too: it accepts
+/// `CONNECT`, and then answers in place of the target.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -149,7 +149,7 @@ impl Shared {
             }
             stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
             let Some(request) = Received::read(&mut reader, connection) else {
-                // As web servers answer to TLS on a port without it; if nobody is left to read it, so be it.
+                // As web servers answer to TLS on a port without it, if anybody is left to read it.
                 drop((&stream).write_all(&reply(400).into_bytes("")));
                 return;
             };
