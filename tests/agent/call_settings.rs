@@ -6,7 +6,7 @@ use super::parts::{agent_of_parts, source_for_api_test};
 use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(500);
 
 type Order = fn(RequestBuilder<WithBody>) -> RequestBuilder<WithBody>;
 
@@ -67,21 +67,24 @@ fn after_config_a_time_limit_alone_leaves_the_status_mode_to_ureq() {
 
 #[test]
 fn within_bounds_a_request_without_a_token() {
-    for own_authorization in [false, true] {
-        for agent_mode in [true, false] {
-            let (api, other) = (Server::replies([Reply::never()]), Server::replies([Reply::never()]));
-            let script = tokens(&[]);
-            let agent = agent(&source(&script, &api), agent_mode);
-            let request = if own_authorization {
-                agent.get(api.url("/")).header("Authorization", "Basic eDp5")
-            } else {
-                agent.get(other.url("/"))
-            };
-            let outcome = request.within(SHORT).call();
-            assert!(matches!(outcome, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{outcome:?}");
-            assert_eq!((api.requests().len() + other.requests().len(), script.requests().len()), (1, 0));
+    let check = |own_authorization, agent_mode| {
+        let (api, other) = (Server::replies([Reply::never()]), Server::replies([Reply::never()]));
+        let script = tokens(&[]);
+        let agent = agent(&source(&script, &api), agent_mode);
+        let request = if own_authorization {
+            agent.get(api.url("/")).header("Authorization", "Basic eDp5")
+        } else {
+            agent.get(other.url("/"))
+        };
+        let outcome = request.within(SHORT).call();
+        assert!(matches!(outcome, Err(ureq::Error::Timeout(ureq::Timeout::Global))), "{outcome:?}");
+        assert_eq!((api.requests().len() + other.requests().len(), script.requests().len()), (1, 0));
+    };
+    thread::scope(|scope| {
+        for (own_authorization, agent_mode) in [(false, true), (false, false), (true, true), (true, false)] {
+            scope.spawn(move || check(own_authorization, agent_mode));
         }
-    }
+    });
 }
 
 #[test]
