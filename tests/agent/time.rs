@@ -1,5 +1,6 @@
 //! Time.
 
+use super::parts::{agent_of_parts, source_for_api_test};
 use super::*;
 
 #[test]
@@ -118,4 +119,33 @@ fn a_stuck_renewal_gives_the_caller_the_original_401_in_time() {
     assert_eq!(status(&request.call()), 401);
     assert!(SystemClock.now().since(&from) < Duration::from_secs(10));
     assert_eq!(auth.requests().len(), 2);
+}
+
+/// A body during whose reading time passes.
+struct Slow(ManualClock, &'static [u8]);
+
+impl Read for Slow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.1.is_empty() {
+            self.0.advance(Duration::from_secs(3));
+        }
+        self.1.read(buffer)
+    }
+}
+
+#[test]
+fn the_time_that_it_takes_to_read_the_body_is_part_of_the_call() {
+    const TIME: Duration = Duration::from_secs(20);
+    for at_request in [true, false] {
+        let (script, api) = (tokens(&["T1"]), Server::replies([reply(200)]));
+        let limit = Some(TIME).filter(|_| !at_request);
+        let (own, asked) = agent_of_parts(config().timeout_global(limit).build(), &["api.test"], &api);
+        let agent = source_for_api_test(&script).wrap(own);
+        let body = SendBody::from_owned_reader(Slow(script.clock(), b"slow"));
+        let request = agent.post("http://api.test/");
+        let outcome = if at_request { request.within(TIME).send(body) } else { request.send(body) };
+        assert_eq!((status(&outcome), api.requests()[0].text()), (200, "slow"));
+        let times: Vec<_> = asked.lookups().iter().map(|lookup| lookup.time).collect();
+        assert_eq!(times, [Some(TIME - Duration::from_secs(3))]);
+    }
 }
