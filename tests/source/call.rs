@@ -198,7 +198,7 @@ fn slow(tokens: &[&'static str], takes: Duration) -> (Script, Arc<Mutex<Vec<Dura
     for &token in tokens {
         let (times, clock) = (Arc::clone(&times), script.clock());
         script.answer(move |_, attempt| {
-            times.lock().expect("a log").push(attempt.timeout);
+            times.lock().expect("a log").push(about(attempt.timeout));
             clock.advance(takes);
             Ok(Response::new(format!(r#"{{"access_token":"{token}","expires_in":3600}}"#).into_bytes()))
         });
@@ -214,7 +214,7 @@ fn within_counts_from_before_the_wait_for_the_token() {
     script.clock().advance(seconds(1));
     let call = prepared.authorize(&mut get()).expect("a token");
     assert_eq!(*times.lock().expect("a log"), [seconds(9)]);
-    assert_eq!(call.time_left(), Some(seconds(5)));
+    assert_eq!(call.time_left().map(about), Some(seconds(5)));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn within_bounds_the_renewal_after_a_401() {
     script.clock().advance(seconds(3));
     assert!(call.retry(&mut request, &answer(401, INVALID_TOKEN)));
     assert_eq!(*times.lock().expect("a log"), [seconds(10), seconds(5)]);
-    assert_eq!(call.time_left(), Some(seconds(3)));
+    assert_eq!(call.time_left().map(about), Some(seconds(3)));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn time_left_counts_down_to_zero_and_no_further() {
     let source = source(&script);
     let call = source.prepare().within(seconds(10)).authorize(&mut get()).expect("a token");
     for left in [10, 6, 2, 0, 0] {
-        assert_eq!(call.time_left(), Some(seconds(left)));
+        assert_eq!(call.time_left().map(about), Some(seconds(left)));
         script.clock().advance(seconds(4));
     }
     assert_eq!(source.call(&mut get()).expect("a token").time_left(), None);
@@ -248,7 +248,7 @@ fn time_left_is_known_for_a_request_without_a_token() {
     let mut request = Request::get("https://other.example.com/").body("").expect("a request");
     let call = source.prepare().within(seconds(10)).authorize(&mut request).expect("no token is needed");
     script.clock().advance(seconds(4));
-    assert_eq!(call.time_left(), Some(seconds(6)));
+    assert_eq!(call.time_left().map(about), Some(seconds(6)));
 }
 
 #[test]
