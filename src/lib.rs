@@ -120,7 +120,7 @@ pub use source::builder::TokenSourceBuilder;
 pub use source::call::{Call, PreparedCall};
 pub use source::snapshot::Snapshot;
 pub use source::token_cache::TokenCache;
-pub use transport::{Attempt, Transport};
+pub use transport::{Attempt, Transport, TransportIdentity};
 
 /// The code of README.md, tested.
 #[cfg(all(doctest, feature = "ureq"))]

@@ -1,6 +1,9 @@
 //! The interface to the network: a trait with one method, and the context of one attempt. Imports
 //! `clock`, `error`, `event`, `random`.
 
+use std::any::Any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +78,30 @@ pub trait Transport: Send + Sync + 'static {
         request: http::Request<Vec<u8>>,
         attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError>;
+
+    /// Says which transports ask for the same tokens: those whose identities are equal.
+    ///
+    /// A transport can add parameters or show a client certificate, so it takes part in deciding
+    /// which token comes. Sources of one [`TokenCache`](crate::TokenCache) therefore share a token
+    /// only if their transports are the same, too. Default: `None`, which is equal to nothing, so a
+    /// source with such a transport shares with its own clones only. A closure has none; an `Arc` of
+    /// one is equal to its clones.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Transport, TransportError, TransportErrorKind};
+    /// use std::sync::Arc;
+    ///
+    /// let closure = |_: http::Request<Vec<u8>>, _: &Attempt| {
+    ///     // ... give it to your HTTP client ...
+    /// #   Err::<http::Response<Vec<u8>>, _>(TransportError::new(TransportErrorKind::Connect, "no network"))
+    /// };
+    /// assert!(closure.identity().is_none());
+    /// let shared = Arc::new(closure);
+    /// assert!(shared.identity() == Arc::clone(&shared).identity());
+    /// ```
+    fn identity(&self) -> Option<TransportIdentity> {
+        None
+    }
 }
 
 /// The context of one attempt to get a token: how long it may take, why it is made, and the time
@@ -165,6 +192,82 @@ where
     }
 }
 
+/// What [`Transport::identity`] returns. Equal to its clones, and to what is made from a clone of the
+/// same `Arc`.
+///
+/// # Examples
+///
+/// A transport whose clones share tokens:
+///
+/// ```
+/// use std::sync::Arc;
+/// use client_credentials::{Attempt, Transport, TransportError, TransportErrorKind, TransportIdentity};
+///
+/// #[derive(Clone)]
+/// struct Gateway(Arc<String>);
+///
+/// impl Transport for Gateway {
+///     fn send(
+///         &self,
+///         _request: http::Request<Vec<u8>>,
+///         _attempt: &Attempt,
+///     ) -> Result<http::Response<Vec<u8>>, TransportError> {
+///         // ... send it through the gateway of this name ...
+/// #       Err(TransportError::new(TransportErrorKind::Connect, "no network"))
+///     }
+///
+///     fn identity(&self) -> Option<TransportIdentity> {
+///         Some(TransportIdentity::of(&self.0))
+///     }
+/// }
+///
+/// let gateway = Gateway(Arc::new(String::from("north")));
+/// assert!(gateway.identity() == gateway.clone().identity());
+/// assert!(gateway.identity() != Gateway(Arc::new(String::from("north"))).identity());
+/// ```
+#[derive(Clone)]
+pub struct TransportIdentity {
+    address: usize,
+    /// Keeps the address from being used again.
+    _instance: Arc<dyn Any + Send + Sync>,
+}
+
+impl TransportIdentity {
+    /// The identity of all transports that share this value.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use client_credentials::TransportIdentity;
+    /// let certificate = Arc::new("the client certificate that this transport shows");
+    /// let identity = TransportIdentity::of(&certificate);
+    /// assert!(identity == TransportIdentity::of(&Arc::clone(&certificate)));
+    /// ```
+    #[must_use]
+    pub fn of<T: Send + Sync + ?Sized + 'static>(instance: &Arc<T>) -> Self {
+        Self { address: Arc::as_ptr(instance).cast::<()>().addr(), _instance: Arc::new(Arc::clone(instance)) }
+    }
+}
+
+impl PartialEq for TransportIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl Eq for TransportIdentity {}
+
+impl Hash for TransportIdentity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
+
+impl fmt::Debug for TransportIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TransportIdentity")
+    }
+}
+
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn send(
         &self,
@@ -172,6 +275,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
         attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError> {
         (**self).send(request, attempt)
+    }
+
+    fn identity(&self) -> Option<TransportIdentity> {
+        (**self).identity().or_else(|| Some(TransportIdentity::of(self)))
     }
 }
 
@@ -182,5 +289,9 @@ impl Transport for Box<dyn Transport> {
         attempt: &Attempt,
     ) -> Result<http::Response<Vec<u8>>, TransportError> {
         (**self).send(request, attempt)
+    }
+
+    fn identity(&self) -> Option<TransportIdentity> {
+        (**self).identity()
     }
 }

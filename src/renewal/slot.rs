@@ -65,11 +65,8 @@ pub(crate) struct Slot {
 enum Cached {
     /// There is no token, for this reason.
     Missing(Reason),
-    Held {
-        token: AccessToken,
-        schedule: Schedule,
-        fetch: FetchId,
-    },
+    /// Each source has its own schedule for it.
+    Held { token: AccessToken, renewal: Renewal, fetch: FetchId },
 }
 
 enum Fetch {
@@ -133,7 +130,8 @@ impl Slot {
     pub(crate) fn poll(&mut self, now: Moment, caller: &Caller, settings: &Settings) -> Next {
         let mut usable = None;
         match &self.token {
-            Cached::Held { token, schedule, fetch } if caller.newer_than.is_none_or(|last| *fetch > last) => {
+            Cached::Held { token, renewal, fetch } if caller.newer_than.is_none_or(|last| *fetch > last) => {
+                let schedule = Schedule::new(token.expires_in(), *renewal, self.jitter, settings);
                 let age = now.since(&token.sent_at());
                 let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
                 match (schedule.phase(age), &self.fetch) {
@@ -214,18 +212,12 @@ impl Slot {
         self.fetch = Fetch::Idle;
         match outcome {
             Outcome::Fetched(token) => {
-                let renewal = self.renewal(token.sent_at());
-                let schedule = Schedule::new(token.expires_in(), renewal, self.jitter, settings);
+                let renewal = self.renewal(token.sent_at(), settings);
                 if let Some(failure) = &mut self.failure {
                     (failure.streak, failure.pause) = (0, Duration::ZERO);
                 }
                 self.ended = Ended::Fetched(fetch, token.clone());
-                // A lifetime of zero serves the callers of this fetch and nobody else.
-                self.token = if schedule.expired.is_zero() {
-                    Cached::Missing(Reason::NoToken)
-                } else {
-                    Cached::Held { token, schedule, fetch }
-                };
+                self.token = Cached::Held { token, renewal, fetch };
             }
             Outcome::Failed(error) => {
                 self.fail(error, None, now);
@@ -254,9 +246,13 @@ impl Slot {
 
     /// Decides how a token requested at this moment is renewed: on schedule if the token before it
     /// was due for renewal but still accepted, and no fetch has failed in between.
-    fn renewal(&self, sent_at: Moment) -> Renewal {
+    fn renewal(&self, sent_at: Moment, settings: &Settings) -> Renewal {
         let failing = self.failure.as_ref().is_some_and(|failure| failure.streak > 0);
-        if self.phase(sent_at) == Phase::Renewable && !failing { Renewal::OnSchedule } else { Renewal::Spread }
+        if self.phase(sent_at, settings) == Phase::Renewable && !failing {
+            Renewal::OnSchedule
+        } else {
+            Renewal::Spread
+        }
     }
 
     /// Returns the result of a fetch, for the callers that waited for it; `None` if it has none, or
@@ -286,11 +282,11 @@ impl Slot {
     /// Records that an API refused `token` with a 401. The token is dropped only if it is still the
     /// cached one, and at most once in ten seconds, because an API that refuses everything must not
     /// cause a flood of token requests.
-    pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment) -> Refusal {
+    pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment, settings: &Settings) -> Refusal {
         self.counts.refusals += 1;
         let refused_before = |(_, refused): &(Moment, AccessToken)| refused.is_same(token);
         match &self.token {
-            Cached::Held { token: held, .. } if !held.is_same(token) && self.phase(now) != Phase::Expired => {
+            Cached::Held { token: held, .. } if !held.is_same(token) && self.phase(now, settings) != Phase::Expired => {
                 return Refusal::Superseded(held.clone());
             }
             // Another caller dropped it a moment ago, and its successor is being fetched.
@@ -306,9 +302,11 @@ impl Slot {
     }
 
     /// Returns the cached token, with the ages at which it is renewed and expires.
-    pub(crate) fn held(&self) -> Option<(&AccessToken, Schedule)> {
+    pub(crate) fn held(&self, settings: &Settings) -> Option<(&AccessToken, Schedule)> {
         match &self.token {
-            Cached::Held { token, schedule, .. } => Some((token, *schedule)),
+            Cached::Held { token, renewal, .. } => {
+                Some((token, Schedule::new(token.expires_in(), *renewal, self.jitter, settings)))
+            }
             Cached::Missing(_) => None,
         }
     }
@@ -320,11 +318,8 @@ impl Slot {
 
     /// Returns the phase of the cached token; a slot without a token counts as one whose token has
     /// expired.
-    fn phase(&self, now: Moment) -> Phase {
-        match &self.token {
-            Cached::Held { token, schedule, .. } => schedule.phase(now.since(&token.sent_at())),
-            Cached::Missing(_) => Phase::Expired,
-        }
+    fn phase(&self, now: Moment, settings: &Settings) -> Phase {
+        self.held(settings).map_or(Phase::Expired, |(token, schedule)| schedule.phase(now.since(&token.sent_at())))
     }
 }
 
@@ -372,7 +367,7 @@ mod tests {
 
     /// Starts a fetch, forced if a token is cached.
     fn lead(slot: &mut Slot, now: u64) -> FetchId {
-        match if slot.held().is_some() { forced(slot, now) } else { poll(slot, now) } {
+        match if slot.held(&Settings::default()).is_some() { forced(slot, now) } else { poll(slot, now) } {
             Next::Lead { fetch, .. } => fetch,
             other => panic!("{}", word(&other)),
         }
@@ -395,7 +390,7 @@ mod tests {
 
     #[test]
     fn each_phase_includes_the_moment_it_begins_and_not_the_moment_it_ends() {
-        let schedule = with_token().held().expect("a token").1;
+        let schedule = with_token().held(&Settings::default()).expect("a token").1;
         let words = [769, 770, 969, 970, 999, 1000].map(|age| (age, word(&poll(&mut with_token(), age))));
         assert_eq!((schedule.renew.as_secs(), schedule.expired.as_secs()), (770, 1000));
         assert_eq!(words, [(769, "use"), (770, "lead"), (969, "lead"), (970, "lead"), (999, "lead"), (1000, "lead")]);
@@ -450,10 +445,14 @@ mod tests {
     fn renewed_after(story: impl FnOnce(&mut Slot) -> u64) -> u64 {
         let mut slot = Slot::new(Jitter { on_schedule: 1.0, spread: 1.0 });
         fetch(&mut slot, 0);
-        assert_eq!(slot.held().expect("a token").1.renew.as_secs(), 308, "the first token of a slot is spread");
+        assert_eq!(
+            slot.held(&Settings::default()).expect("a token").1.renew.as_secs(),
+            308,
+            "the first token of a slot is spread"
+        );
         let sent = story(&mut slot);
         fetch(&mut slot, sent);
-        slot.held().expect("a token").1.renew.as_secs()
+        slot.held(&Settings::default()).expect("a token").1.renew.as_secs()
     }
 
     fn fetch(slot: &mut Slot, sent: u64) -> FetchId {
@@ -479,7 +478,7 @@ mod tests {
         assert_eq!(renewed_after(|_| 1000), 308, "the last one had expired");
         assert_eq!(renewed_after(|_| 307), 308, "renewed by force before it was due");
         let refused = |slot: &mut Slot| {
-            slot.refuse(&slot.held().expect("a token").0.clone(), at(500));
+            slot.refuse(&slot.held(&Settings::default()).expect("a token").0.clone(), at(500), &Settings::default());
             500
         };
         assert_eq!(renewed_after(refused), 308, "an API refused the last one");
@@ -501,7 +500,7 @@ mod tests {
         let mut slot = Slot::new(Jitter::default());
         let running = lead(&mut slot, 0);
         slot.finish(FetchId(running.0 + 1), Outcome::Fetched(token("x", 0)), at(0), &Settings::default());
-        assert!(slot.held().is_none() && slot.is_running(running));
+        assert!(slot.held(&Settings::default()).is_none() && slot.is_running(running));
         slot.finish(running, Outcome::Abandoned, at(0), &Settings::default());
         assert!(slot.result(running).is_none() && !slot.is_running(running));
         assert!(
@@ -530,26 +529,28 @@ mod tests {
     fn a_refusal_drops_the_token_once_in_ten_seconds_and_says_why_the_next_is_fetched() {
         let mut slot = with_token();
         let one = token("one", 0);
-        assert!(matches!(slot.refuse(&one, at(20)), Refusal::Dropped));
+        assert!(matches!(slot.refuse(&one, at(20), &Settings::default()), Refusal::Dropped));
         // Another thread that reports the same token waits for the same renewal.
-        assert!(matches!(slot.refuse(&one, at(21)), Refusal::Dropped));
+        assert!(matches!(slot.refuse(&one, at(21), &Settings::default()), Refusal::Dropped));
         let Next::Lead { fetch, reason, .. } = poll(&mut slot, 21) else { panic!("not led") };
         assert_eq!(reason, Reason::Refused);
         slot.finish(fetch, Outcome::Fetched(token("two", 21)), at(21), &Settings::default());
-        assert!(matches!(slot.refuse(&one, at(22)), Refusal::Superseded(two) if two.secret() == "two"));
-        assert!(matches!(slot.refuse(&token("two", 21), at(29)), Refusal::TooSoon));
+        assert!(
+            matches!(slot.refuse(&one, at(22), &Settings::default()), Refusal::Superseded(two) if two.secret() == "two")
+        );
+        assert!(matches!(slot.refuse(&token("two", 21), at(29), &Settings::default()), Refusal::TooSoon));
         assert_eq!(word(&poll(&mut slot, 29)), "use");
-        assert!(matches!(slot.refuse(&token("two", 21), at(30)), Refusal::Dropped));
+        assert!(matches!(slot.refuse(&token("two", 21), at(30), &Settings::default()), Refusal::Dropped));
         assert_eq!(slot.counts.refusals, 5);
         // A late report of a token that is neither cached nor the last one refused.
-        assert!(matches!(slot.refuse(&one, at(31)), Refusal::TooSoon));
+        assert!(matches!(slot.refuse(&one, at(31), &Settings::default()), Refusal::TooSoon));
     }
 
     #[test]
     fn an_expired_token_supersedes_nothing() {
         let mut slot = with_token();
-        assert!(matches!(slot.refuse(&token("zero", 0), at(999)), Refusal::Superseded(_)));
-        assert!(matches!(slot.refuse(&token("zero", 0), at(1000)), Refusal::Dropped));
+        assert!(matches!(slot.refuse(&token("zero", 0), at(999), &Settings::default()), Refusal::Superseded(_)));
+        assert!(matches!(slot.refuse(&token("zero", 0), at(1000), &Settings::default()), Refusal::Dropped));
     }
 
     /// The failure of a caller that ran out of its own time.
@@ -599,7 +600,7 @@ mod tests {
         let Next::Lead { fetch, after, .. } = poll(&mut slot, 31) else { panic!("not led") };
         assert!(after.is_zero() && fetch > lost);
         slot.finish(lost, Outcome::Fetched(token("late", 0)), at(32), &Settings::default());
-        assert!(slot.is_running(fetch) && slot.held().is_none());
+        assert!(slot.is_running(fetch) && slot.held(&Settings::default()).is_none());
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl TokenSource {
 
     /// Returns the token that this thread has cached, if any.
     pub(super) fn recall(&self) -> Option<AccessToken> {
-        thread_cache::recall(&self.0.slot, self.0.clock.monotonic())
+        thread_cache::recall(self.0.id, &self.0.slot, self.0.clock.monotonic())
     }
 
     /// Returns a valid token from the slot, if `newer_than` is set one of a later fetch.
@@ -48,7 +48,7 @@ impl TokenSource {
             let next = slot.poll(now, &caller, settings);
             let waited = match next {
                 Next::Use { token, holds } => {
-                    return Ok(thread_cache::remember(slot, generation, token, holds, now.monotonic()));
+                    return Ok(thread_cache::remember(self.0.id, generation, token, holds, now.monotonic()));
                 }
                 Next::Lead { fetch, after, reason, usable } => {
                     return self.lead(&caller, deadline, Lead { fetch, after, reason }, usable);

@@ -14,9 +14,10 @@ use crate::protocol::key::CacheKey;
 use crate::protocol::request::TokenRequest;
 use crate::renewal::settings::Settings;
 use crate::source::shared_slot::SharedSlot;
+use crate::source::thread_cache;
 use crate::source::token_cache::{TokenCache, jitter};
 use crate::source::{Hook, Inner, TokenSource};
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportIdentity};
 
 /// The settings of a [`TokenSource`].
 ///
@@ -55,7 +56,7 @@ pub struct TokenSourceBuilder {
 
 /// Finds the shared slot of a token request. It is a closure, so that a program without a shared
 /// cache contains neither the keys nor the map.
-type FindSlot = dyn Fn(&TokenRequest, &Credentials) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
+type FindSlot = dyn Fn(&TokenRequest, &Credentials, TransportIdentity) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
 
 // The feature `ureq` has a `builder` of its own, with a default transport.
 #[cfg(not(feature = "ureq"))]
@@ -142,7 +143,9 @@ impl TokenSourceBuilder {
     /// ```
     pub fn cache(mut self, cache: &TokenCache) -> Self {
         let cache = cache.clone();
-        self.shared = Some(Box::new(move |request, credentials| Ok(cache.slot(&CacheKey::new(request, credentials)?))));
+        self.shared = Some(Box::new(move |request, credentials, transport| {
+            Ok(cache.slot(CacheKey::new(request, credentials)?, transport))
+        }));
         self
     }
 
@@ -418,15 +421,18 @@ impl TokenSourceBuilder {
                 "no transport sends the token request: name one (TokenSourceBuilder::transport), or use the feature \"ureq\"",
             ));
         };
-        let slot = match self.shared {
-            Some(find) => find(&self.request, &self.credentials)?,
-            None => {
+        // Not the identity of the `Arc` itself.
+        let identity = (*transport).identity();
+        let slot = match (self.shared, identity) {
+            (Some(find), Some(identity)) => find(&self.request, &self.credentials, identity)?,
+            _ => {
                 self.request.check_one_method(&self.credentials.identity()?.0)?;
                 Arc::new(SharedSlot::new(jitter()))
             }
         };
         Ok(TokenSource(Arc::new(Inner {
             slot,
+            id: thread_cache::new_id(),
             credentials: self.credentials,
             request: self.request,
             transport,

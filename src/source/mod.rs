@@ -74,6 +74,8 @@ struct Inner {
     settings: Settings,
     hook: Option<Box<Hook>>,
     slot: Arc<SharedSlot>,
+    /// The key of this source in the cache of each thread.
+    id: usize,
     /// Origins that answered 401 and may not receive the token.
     origins_not_allowed: Mutex<Vec<String>>,
     adapter: OnceLock<Box<dyn Any + Send + Sync>>,
@@ -265,7 +267,7 @@ impl TokenSource {
     pub fn inspect(&self) -> Snapshot {
         let now = self.0.clock.now();
         let not_allowed = self.0.origins_not_allowed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.0.slot.inspect(|slot| Snapshot::new(slot, now, not_allowed))
+        self.0.slot.inspect(|slot| Snapshot::new(slot, &self.0.settings, now, not_allowed))
     }
 
     /// Returns whether this source may put a token on a request for this URL. See
@@ -308,7 +310,7 @@ impl TokenSource {
     }
 
     pub(crate) fn refuse(&self, token: &AccessToken) -> Refusal {
-        self.0.slot.refuse(token, self.0.clock.now())
+        self.0.slot.refuse(token, self.0.clock.now(), &self.0.settings)
     }
 
     fn authorize_with<B>(

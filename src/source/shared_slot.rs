@@ -37,14 +37,9 @@ pub(crate) struct SharedSlot {
     state: Mutex<State>,
     /// Notified whenever a fetch ends.
     finished: Condvar,
-    /// Unique within this process; thread caches use it as their key.
-    id: usize,
     /// Changes whenever a fetch ends or a token is refused.
     generation: AtomicUsize,
 }
-
-// This atomic is not the model checker's, because ids are not part of what it checks.
-static IDS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// What came of waiting for a fetch.
 pub(crate) enum Waited {
@@ -80,7 +75,6 @@ impl SharedSlot {
         Self {
             state: Mutex::new(State { slot: Slot::new(jitter), leader: None }),
             finished: Condvar::new(),
-            id: IDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             generation: AtomicUsize::new(0),
         }
     }
@@ -139,14 +133,10 @@ impl SharedSlot {
         state.slot.result(fetch).map_or(Waited::NoResult, Waited::Ended)
     }
 
-    pub(crate) fn refuse(&self, token: &AccessToken, now: Moment) -> Refusal {
+    pub(crate) fn refuse(&self, token: &AccessToken, now: Moment, settings: &Settings) -> Refusal {
         let mut state = self.lock();
         self.generation.fetch_add(1, Ordering::Release);
-        state.slot.refuse(token, now)
-    }
-
-    pub(crate) fn id(&self) -> usize {
-        self.id
+        state.slot.refuse(token, now, settings)
     }
 
     pub(crate) fn generation(&self) -> usize {

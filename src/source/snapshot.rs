@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::renewal::settings::Settings;
 use crate::renewal::slot::Slot;
 
 /// What a token source knows at one moment, for health pages and support. Contains no secret.
@@ -55,8 +56,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(slot: &Slot, now: Moment, origins_not_allowed: Vec<String>) -> Self {
-        let held = slot.held().map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
+    pub(super) fn new(slot: &Slot, settings: &Settings, now: Moment, origins_not_allowed: Vec<String>) -> Self {
+        let held = slot.held(settings).map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
         let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
         Self {
             has_token: held.is_some_and(|(age, schedule)| age < schedule.expired),

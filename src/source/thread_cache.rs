@@ -5,12 +5,13 @@
 //! no other thread has: threads neither wait for each other nor contend for a reference count.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::protocol::token::AccessToken;
 use crate::source::shared_slot::SharedSlot;
 
-/// How many slots a thread remembers. Slots whose ids are equal modulo this number evict each
+/// How many sources a thread remembers. Sources whose ids are equal modulo this number evict each
 /// other.
 const PLACES: usize = 16;
 
@@ -19,7 +20,7 @@ const PLACES: usize = 16;
 const LONGEST: Duration = Duration::from_secs(1);
 
 struct Entry {
-    slot: usize,
+    source: usize,
     generation: usize,
     until: Instant,
     /// Filled on the second use in a row: a token used only now and then isn't worth copying.
@@ -39,12 +40,19 @@ loom::thread_local! {
     static CACHE: Places = RefCell::default();
 }
 
-/// Returns this thread's token for `slot`, unless the slot must be polled again.
-pub(crate) fn recall(slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
+/// Returns the id of a new source. Not the slot's: sources that share a slot may use a token for
+/// different times.
+pub(crate) fn new_id() -> usize {
+    static IDS: AtomicUsize = AtomicUsize::new(0);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Returns this thread's token for a source with this slot, unless the slot must be polled again.
+pub(crate) fn recall(source: usize, slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
     let look_up = |places: &Places| {
         let places = places.borrow();
-        let entry = places[place(slot)].as_ref()?;
-        let is_valid = entry.slot == slot.id() && now < entry.until && entry.generation == slot.generation();
+        let entry = places[source % PLACES].as_ref()?;
+        let is_valid = entry.source == source && now < entry.until && entry.generation == slot.generation();
         if is_valid { entry.token.clone() } else { None }
     };
     // The cache of a thread that is about to end may be gone.
@@ -55,25 +63,21 @@ pub(crate) fn recall(slot: &SharedSlot, now: Instant) -> Option<AccessToken> {
 /// counted from `now`. The `generation` must have been read before the poll. Returns the token;
 /// from the second use in a row on, this is the thread's own copy.
 pub(crate) fn remember(
-    slot: &SharedSlot,
+    source: usize,
     generation: usize,
     token: AccessToken,
     holds: Duration,
     now: Instant,
 ) -> AccessToken {
     let store = |places: &Places| {
-        let place = &mut places.borrow_mut()[place(slot)];
-        let known = place.take().filter(|entry| entry.slot == slot.id() && entry.generation == generation);
+        let place = &mut places.borrow_mut()[source % PLACES];
+        let known = place.take().filter(|entry| entry.source == source && entry.generation == generation);
         let copy = known.map(|entry| entry.token.unwrap_or_else(|| token.detached()));
         let until = now.checked_add(holds.min(LONGEST)).unwrap_or(now);
-        *place = Some(Entry { slot: slot.id(), generation, until, token: copy.clone() });
+        *place = Some(Entry { source, generation, until, token: copy.clone() });
         copy
     };
     CACHE.try_with(store).ok().flatten().unwrap_or(token)
-}
-
-fn place(slot: &SharedSlot) -> usize {
-    slot.id() % PLACES
 }
 
 #[cfg(test)]
@@ -82,6 +86,7 @@ mod tests {
     use crate::clock::{Clock as _, SystemClock};
     use crate::protocol::request::TokenRequest;
     use crate::renewal::schedule::Jitter;
+    use crate::renewal::settings::Settings;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -91,55 +96,63 @@ mod tests {
         request.decode(&answer, SystemClock.now()).expect("a token")
     }
 
+    struct Source {
+        id: usize,
+        slot: SharedSlot,
+    }
+
+    fn source() -> Source {
+        Source { id: new_id(), slot: SharedSlot::new(Jitter::default()) }
+    }
+
     /// Stores this token as the answer of the slot.
-    fn stored(slot: &SharedSlot, name: &str, holds: Duration, now: Instant) -> String {
-        remember(slot, slot.generation(), token(name), holds, now).secret().to_owned()
+    fn stored(source: &Source, name: &str, holds: Duration, now: Instant) -> String {
+        remember(source.id, source.slot.generation(), token(name), holds, now).secret().to_owned()
     }
 
-    fn recalled(slot: &SharedSlot, now: Instant) -> Option<String> {
-        recall(slot, now).map(|token| token.secret().to_owned())
+    fn recalled(source: &Source, now: Instant) -> Option<String> {
+        recall(source.id, &source.slot, now).map(|token| token.secret().to_owned())
     }
 
-    fn at_place(wanted: usize) -> SharedSlot {
-        let mut slots = (0..10_000).map(|_| SharedSlot::new(Jitter::default()));
-        slots.find(|slot| slot.id() % PLACES == wanted).expect("ids are consecutive")
+    fn at_place(wanted: usize) -> Source {
+        let mut sources = (0..10_000).map(|_| source());
+        sources.find(|source| source.id % PLACES == wanted).expect("ids are consecutive")
     }
 
     #[test]
     fn a_token_used_twice_is_remembered_for_as_long_as_the_slot_said() {
-        let (slot, now, holds) =
-            (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic(), Duration::from_millis(300));
-        assert_eq!(recalled(&slot, now), None);
-        assert_eq!(stored(&slot, "T1", holds, now), "T1");
-        assert_eq!(recalled(&slot, now), None, "used only once, so not copied");
-        assert_eq!(stored(&slot, "T1", holds, now), "T1");
-        assert_eq!(recalled(&slot, now), Some("T1".to_owned()));
-        assert_eq!(recalled(&slot, now + Duration::from_millis(299)), Some("T1".to_owned()));
-        assert_eq!(recalled(&slot, now + holds), None);
+        let (source, now, holds) = (source(), SystemClock.now().monotonic(), Duration::from_millis(300));
+        assert_eq!(recalled(&source, now), None);
+        assert_eq!(stored(&source, "T1", holds, now), "T1");
+        assert_eq!(recalled(&source, now), None, "used only once, so not copied");
+        assert_eq!(stored(&source, "T1", holds, now), "T1");
+        assert_eq!(recalled(&source, now), Some("T1".to_owned()));
+        assert_eq!(recalled(&source, now + Duration::from_millis(299)), Some("T1".to_owned()));
+        assert_eq!(recalled(&source, now + holds), None);
     }
 
     #[test]
     fn the_slot_is_asked_again_after_a_second_at_most() {
-        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now().monotonic());
-        stored(&slot, "T1", HOUR, now);
-        stored(&slot, "T1", HOUR, now);
-        assert_eq!(recalled(&slot, now + Duration::from_millis(999)), Some("T1".to_owned()));
-        assert_eq!(recalled(&slot, now + LONGEST), None);
+        let (source, now) = (source(), SystemClock.now().monotonic());
+        stored(&source, "T1", HOUR, now);
+        stored(&source, "T1", HOUR, now);
+        assert_eq!(recalled(&source, now + Duration::from_millis(999)), Some("T1".to_owned()));
+        assert_eq!(recalled(&source, now + LONGEST), None);
     }
 
     #[test]
     fn the_copy_of_a_refused_token_is_not_used_again() {
-        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now());
-        stored(&slot, "T1", HOUR, now.monotonic());
-        stored(&slot, "T1", HOUR, now.monotonic());
-        slot.refuse(&token("T1"), now);
-        assert_eq!(recalled(&slot, now.monotonic()), None);
-        assert_eq!(stored(&slot, "T2", HOUR, now.monotonic()), "T2");
-        assert_eq!(recalled(&slot, now.monotonic()), None, "another token, used for the first time");
+        let (source, now) = (source(), SystemClock.now());
+        stored(&source, "T1", HOUR, now.monotonic());
+        stored(&source, "T1", HOUR, now.monotonic());
+        source.slot.refuse(&token("T1"), now, &Settings::default());
+        assert_eq!(recalled(&source, now.monotonic()), None);
+        assert_eq!(stored(&source, "T2", HOUR, now.monotonic()), "T2");
+        assert_eq!(recalled(&source, now.monotonic()), None, "another token, used for the first time");
     }
 
     #[test]
-    fn slots_that_share_a_place_evict_each_other_and_never_mix() {
+    fn sources_that_share_a_place_evict_each_other_and_never_mix() {
         let (one, two, now) = (at_place(3), at_place(3), SystemClock.now().monotonic());
         stored(&one, "one", HOUR, now);
         stored(&one, "one", HOUR, now);
@@ -151,16 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn as_many_slots_as_there_are_places_are_remembered_at_once() {
+    fn as_many_sources_as_there_are_places_are_remembered_at_once() {
         let now = SystemClock.now().monotonic();
-        let slots: Vec<SharedSlot> = (0..PLACES).map(at_place).collect();
+        let sources: Vec<Source> = (0..PLACES).map(at_place).collect();
         for _ in 0..2 {
-            for slot in &slots {
-                stored(slot, &format!("T{}", slot.id()), HOUR, now);
+            for source in &sources {
+                stored(source, &format!("T{}", source.id), HOUR, now);
             }
         }
-        for slot in &slots {
-            assert_eq!(recalled(slot, now), Some(format!("T{}", slot.id())));
+        for source in &sources {
+            assert_eq!(recalled(source, now), Some(format!("T{}", source.id)));
         }
     }
 }

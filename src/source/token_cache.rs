@@ -1,13 +1,16 @@
-//! Tokens that several sources share. Imports `key`, `random`, `schedule`, `shared_slot`.
+//! Tokens that several sources share. Imports `key`, `random`, `schedule`, `shared_slot`,
+//! `transport`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::key::CacheKey;
 use crate::random::random;
 use crate::renewal::schedule::Jitter;
 use crate::source::shared_slot::SharedSlot;
+use crate::transport::TransportIdentity;
 
 /// Tokens in memory that several sources share: one for each [`CacheKey`].
 ///
@@ -37,7 +40,10 @@ use crate::source::shared_slot::SharedSlot;
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct TokenCache(Arc<Mutex<Keyed<Arc<SharedSlot>>>>);
+pub struct TokenCache(Arc<Mutex<Slots>>);
+
+/// Tokens are shared if the whole key is equal: what is asked, by whom, and through what.
+type Slots = Keyed<(CacheKey, TransportIdentity), Arc<SharedSlot>>;
 
 impl TokenCache {
     /// Makes a cache of at most `capacity` keys (at least one). [`TokenCache::default`] holds
@@ -116,11 +122,11 @@ impl TokenCache {
         self.lock().clear();
     }
 
-    pub(crate) fn slot(&self, key: &CacheKey) -> Arc<SharedSlot> {
-        self.lock().get_or_insert_with(key, || Arc::new(SharedSlot::new(jitter())))
+    pub(crate) fn slot(&self, key: CacheKey, transport: TransportIdentity) -> Arc<SharedSlot> {
+        self.lock().get_or_insert_with(&(key, transport), || Arc::new(SharedSlot::new(jitter())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Keyed<Arc<SharedSlot>>> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -143,20 +149,20 @@ pub(super) fn jitter() -> Jitter {
 }
 
 /// A map of at most `capacity` entries that evicts the entry least recently looked up.
-pub(crate) struct Keyed<V> {
+pub(crate) struct Keyed<K, V> {
     capacity: usize,
-    entries: HashMap<CacheKey, (u64, V)>,
-    by_age: BTreeMap<u64, CacheKey>,
+    entries: HashMap<K, (u64, V)>,
+    by_age: BTreeMap<u64, K>,
     lookups: u64,
 }
 
-impl<V: Clone> Keyed<V> {
+impl<K: Clone + Eq + Hash, V: Clone> Keyed<K, V> {
     /// Makes an empty map. A capacity of zero holds one entry.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, entries: HashMap::new(), by_age: BTreeMap::new(), lookups: 0 }
     }
 
-    pub(crate) fn get_or_insert_with(&mut self, key: &CacheKey, make: impl FnOnce() -> V) -> V {
+    pub(crate) fn get_or_insert_with(&mut self, key: &K, make: impl FnOnce() -> V) -> V {
         self.lookups += 1;
         let now = self.lookups;
         if let Some((age, value)) = self.entries.get_mut(key) {

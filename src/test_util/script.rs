@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{ManualClock, lock};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::transport::{Attempt, Transport};
+use crate::transport::{Attempt, Transport, TransportIdentity};
 
 type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Attempt) -> Result<http::Response<Vec<u8>>, TransportError> + Send;
 
@@ -192,6 +192,11 @@ impl Transport for Script {
         lock(&self.0.requests).push(request.clone());
         let answer = lock(&self.0.answers).pop_front();
         answer.map_or_else(|| Err(nobody()), |mut answer| answer(&request, attempt))
+    }
+
+    /// Clones of a script are one.
+    fn identity(&self) -> Option<TransportIdentity> {
+        Some(TransportIdentity::of(&self.0))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ::ureq::{Agent, Error};
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{TransportError, TransportErrorKind};
 use crate::origin;
-use crate::transport::{Attempt, Transport};
+use crate::transport::{Attempt, Transport, TransportIdentity};
 use crate::ureq::body::read_beyond;
 use crate::ureq::with_tls;
 
@@ -39,7 +40,11 @@ pub struct UreqTransport {
     agent: Agent,
     /// Whether the agent is ours. If so, its proxy comes from the environment.
     own: bool,
+    instance: Arc<u8>,
 }
+
+/// All transports with the default agent are one.
+static DEFAULT: LazyLock<Arc<u8>> = LazyLock::new(Arc::default);
 
 const BUFFER: usize = 16 * 1024;
 
@@ -67,7 +72,7 @@ impl UreqTransport {
             .accept_encoding("identity")
             .input_buffer_size(BUFFER)
             .output_buffer_size(BUFFER);
-        Self { own: true, ..Self::with_agent(config.build().new_agent()) }
+        Self { own: true, instance: Arc::clone(&DEFAULT), ..Self::with_agent(config.build().new_agent()) }
     }
 
     /// Makes a transport with your agent and its settings, such as a proxy, a private CA or a
@@ -90,7 +95,7 @@ impl UreqTransport {
     /// ```
     #[must_use]
     pub fn with_agent(agent: Agent) -> Self {
-        Self { agent, own: false }
+        Self { agent, own: false, instance: Arc::default() }
     }
 }
 
@@ -142,6 +147,11 @@ impl Transport for UreqTransport {
             return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
         }
         Ok(http::Response::from_parts(parts, read))
+    }
+
+    /// Clones are one, and so are all transports with the default agent.
+    fn identity(&self) -> Option<TransportIdentity> {
+        Some(TransportIdentity::of(&self.instance))
     }
 }
 

@@ -201,7 +201,7 @@ fn keys_are_equal_if_and_only_if_questions_are() {
 #[test]
 fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads_never_do() {
     // Whoever asks gets a token that spells the question out, so that a wrong one shows.
-    let transport = |request: Request<Vec<u8>>, _: &client_credentials::Attempt| {
+    let transport = Arc::new(|request: Request<Vec<u8>>, _: &client_credentials::Attempt| {
         let header = |name| request.headers().get(name).map_or("-", |value| value.to_str().expect("ASCII"));
         let asked = format!(
             "{}|{}|{}|{}",
@@ -212,7 +212,7 @@ fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads
         );
         let body = serde_json::json!({ "access_token": asked, "expires_in": 3600 });
         Ok(Response::new(body.to_string().into_bytes()))
-    };
+    });
     let cache = TokenCache::default();
     let build = |id: &str, secret: &str, scope: &str, tenant: Option<&str>, header: &str| {
         let mut request = question().scope(scope).expect("a scope").header("x-tenant", header).expect("a header");
@@ -220,7 +220,7 @@ fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads
             request = request.parameter("tenant", tenant).expect("a parameter");
         }
         TokenSource::builder(Credentials::new(id, secret), request)
-            .transport(transport)
+            .transport(Arc::clone(&transport))
             .cache(&cache)
             .build()
             .expect("a source")
@@ -253,4 +253,56 @@ fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads
             });
         }
     });
+}
+
+/// A transport of its own that asks for this resource in addition.
+fn adding(resource: &'static str) -> impl Fn(Request<Vec<u8>>, &Attempt) -> Result<Response<Vec<u8>>, TransportError> {
+    move |_, _| Ok(Response::new(format!(r#"{{"access_token":"for-{resource}","expires_in":3600}}"#).into_bytes()))
+}
+
+#[test]
+fn sources_whose_transports_may_ask_for_different_tokens_share_none() {
+    let cache = TokenCache::default();
+    let by = |transport: Arc<dyn Transport>| {
+        TokenSource::builder(Credentials::new("id", "s"), question()).transport(transport).cache(&cache).build()
+    };
+    let (one, two) = (Arc::new(adding("one")), Arc::new(adding("two")));
+    let token =
+        |transport: Arc<dyn Transport>| by(transport).expect("a source").token().expect("a token").secret().to_owned();
+    assert_eq!((token(one.clone()), token(two)), ("for-one".into(), "for-two".into()));
+    // Clones of an `Arc` are one transport; what is behind another `Arc` is another.
+    assert_eq!((token(one), cache.len()), ("for-one".into(), 2));
+    let closures = ["three", "four"].map(|resource| {
+        let builder = TokenSource::builder(Credentials::new("id", "s"), question()).transport(adding(resource));
+        builder.cache(&cache).build().expect("a source").token().expect("a token").secret().to_owned()
+    });
+    assert_eq!((closures, cache.len()), (["for-three", "for-four"].map(str::to_owned), 2));
+}
+
+#[cfg(feature = "ureq")]
+#[test]
+fn default_transports_are_one_and_an_agent_of_ones_own_is_another() {
+    use client_credentials::UreqTransport;
+
+    let own = UreqTransport::with_agent(ureq::Agent::new_with_defaults());
+    assert!(UreqTransport::new().identity() == UreqTransport::default().identity());
+    assert!(own.identity() == own.clone().identity());
+    assert!(own.identity() != UreqTransport::new().identity());
+    assert!(own.identity() != UreqTransport::with_agent(ureq::Agent::new_with_defaults()).identity());
+}
+
+#[test]
+fn settings_of_one_source_do_not_decide_for_another_that_shares_its_token() {
+    let (script, cache) = (Script::new(), TokenCache::default());
+    script.json(200, r#"{"access_token":"T1"}"#);
+    script.json(200, r#"{"access_token":"T2"}"#);
+    let lasting = |lifetime| builder(&script).cache(&cache).fallback_lifetime(lifetime).build().expect("a source");
+    let (short, long) = (lasting(Some(seconds(10))), lasting(None));
+    for source in [&short, &long, &short, &long] {
+        assert_eq!(source.token().expect("a token").secret(), "T1");
+    }
+    script.clock().advance(seconds(20));
+    assert_eq!((short.inspect().has_token, long.inspect().has_token), (false, true));
+    assert_eq!(long.token().expect("a token").secret(), "T1");
+    assert_eq!(short.token().expect("a token").secret(), "T2");
 }
