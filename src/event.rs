@@ -128,6 +128,8 @@ pub enum EventKind<'a> {
     Refused {
         /// Whether the request is sent again, or why not.
         verdict: Verdict,
+        /// Why there is no other token, if the verdict is [`Verdict::RenewalFailed`].
+        error: Option<&'a Error>,
     },
     /// A host that may not receive the token answered 401 to a request that went out without one.
     /// Reported once per origin.
@@ -226,7 +228,8 @@ pub enum Verdict {
     /// The challenge says that another token would not help (RFC 6750 section 3.1).
     Useless,
     /// The HTTP client followed a redirect before the 401, and removed the token, so the token was
-    /// not refused.
+    /// not refused. The request goes to where the redirect led, once more and with the token, if its
+    /// method is safe and that URL may receive the token.
     Redirected,
     /// The authorization server issued the very same token again.
     SameToken,
@@ -249,7 +252,10 @@ impl fmt::Display for Event<'_> {
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
-            EventKind::Refused { verdict } => write!(f, "the API answered 401: {verdict:?}"),
+            EventKind::Refused { verdict, error: None } => write!(f, "the API answered 401: {verdict:?}"),
+            EventKind::Refused { verdict, error: Some(error) } => {
+                write!(f, "the API answered 401: {verdict:?}: {error}")
+            }
             EventKind::OriginNotAllowed { origin } => write!(
                 f,
                 "{origin} answered 401 to a request without a token; if it should receive one, name it with \

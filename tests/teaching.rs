@@ -262,7 +262,11 @@ mod over_the_network {
         let origin = format!("http://{}", api.address());
         for path in ["/v1/items", "/v1/items", "/v2/users"] {
             let error = agent.get(format!("{origin}{path}")).call().expect_err("an error");
-            assert!(matches!(error, ureq::Error::StatusCode(401)), "{error}");
+            let expected = format!(
+                "request not authorized: {origin} may not receive this token; if it should, name it with \
+                 TokenRequest::allow_origin"
+            );
+            assert_eq!(Error::from_ureq(&error).expect("an error of this crate").to_string(), expected);
         }
         let expected = [format!(
             "my-client at 127.0.0.1:{}: {origin} answered 401 to a request without a token; if it should receive one, \

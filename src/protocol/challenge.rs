@@ -137,19 +137,27 @@ impl Challenge {
 /// Ten times what any real scheme uses; it bounds the search for duplicate names.
 const MOST_PARAMS: usize = 64;
 
-/// Whether a new token of the same kind may help against a 401 with these challenges (RFC 6750
+/// Decides whether a new token of the same kind may help after a 401 with these challenges (RFC 6750
 /// section 3.1).
 ///
-/// It cannot if there are Bearer challenges and each of them names another problem:
-/// `invalid_request`, `insufficient_scope`, or `insufficient_user_authentication` (RFC 9470).
-/// Everything else counts as a refusal of the token, because for an expired one real servers send
-/// no challenge at all, other schemes, or errors of their own.
+/// It does not if each Bearer challenge says `insufficient_scope` or
+/// `insufficient_user_authentication` (RFC 9470). Real servers send a 401 without any challenge, with
+/// other schemes, or with an error code of their own for an expired token, even `invalid_request`;
+/// those count as refusals of the token.
 pub(crate) fn renewal_may_help(challenges: &[Challenge]) -> bool {
-    let mut errors = challenges.iter().filter(|one| one.scheme == "bearer").map(|one| one.param("error")).peekable();
+    let mut errors = bearer_errors(challenges).peekable();
     errors.peek().is_none()
-        || errors.any(|error| {
-            !matches!(error, Some("invalid_request" | "insufficient_scope" | "insufficient_user_authentication"))
-        })
+        || errors.any(|error| !matches!(error, Some("insufficient_scope" | "insufficient_user_authentication")))
+}
+
+/// Decides whether a status other than 401 refuses the token all the same: a 400 with an explicit
+/// `invalid_token` (RFC 6750 section 3.1 says 401 with SHOULD only).
+pub(crate) fn says_invalid_token(challenges: &[Challenge]) -> bool {
+    bearer_errors(challenges).any(|error| error == Some("invalid_token"))
+}
+
+fn bearer_errors(challenges: &[Challenge]) -> impl Iterator<Item = Option<&str>> {
+    challenges.iter().filter(|one| one.scheme == "bearer").map(|one| one.param("error"))
 }
 
 struct Reader<'a> {
@@ -342,7 +350,7 @@ mod tests {
 
     #[test]
     fn d10_some_errors_show_that_a_new_token_cannot_help() {
-        assert!(!helps("Bearer error=\"invalid_request\""));
+        assert!(helps("Bearer error=\"invalid_request\""));
         assert!(!helps("Bearer error=\"insufficient_scope\", scope=\"admin\""));
         assert!(!helps("Bearer error=\"insufficient_user_authentication\""));
         assert!(helps("Bearer"));

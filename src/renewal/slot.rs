@@ -56,7 +56,7 @@ pub(crate) struct Slot {
     started_at: Option<Moment>,
     /// The last failure, even if a token has come since. Boxed, because most slots have none.
     failure: Option<Box<Failure>>,
-    last_refusal: Option<(Moment, AccessToken)>,
+    last_refusal: Option<LastRefusal>,
     pub(crate) queue: Queue,
     jitter: Jitter,
     pub(crate) counts: Counts,
@@ -66,7 +66,7 @@ enum Cached {
     /// There is no token, for this reason.
     Missing(Reason),
     /// Each source has its own schedule for it.
-    Held { token: AccessToken, renewal: Renewal, fetch: FetchId },
+    Held { token: AccessToken, renewal: Renewal, fetch: FetchId, accepted: bool },
 }
 
 enum Fetch {
@@ -88,6 +88,13 @@ enum Ended {
     Fetched(FetchId, AccessToken),
     /// The error is in [`Slot::failure`].
     Failed(FetchId),
+}
+
+struct LastRefusal {
+    at: Moment,
+    token: AccessToken,
+    /// Whether an API took the token before.
+    accepted: bool,
 }
 
 struct Failure {
@@ -130,7 +137,7 @@ impl Slot {
     pub(crate) fn poll(&mut self, now: Moment, caller: &Caller, settings: &Settings) -> Next {
         let mut usable = None;
         match &self.token {
-            Cached::Held { token, renewal, fetch } if caller.newer_than.is_none_or(|last| *fetch > last) => {
+            Cached::Held { token, renewal, fetch, .. } if caller.newer_than.is_none_or(|last| *fetch > last) => {
                 let schedule = Schedule::new(token.expires_in(), *renewal, self.jitter, settings);
                 let age = now.since(&token.sent_at());
                 let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
@@ -217,7 +224,7 @@ impl Slot {
                     (failure.streak, failure.pause) = (0, Duration::ZERO);
                 }
                 self.ended = Ended::Fetched(fetch, token.clone());
-                self.token = Cached::Held { token, renewal, fetch };
+                self.token = Cached::Held { token, renewal, fetch, accepted: false };
             }
             Outcome::Failed(error) => {
                 self.fail(error, None, now);
@@ -279,24 +286,35 @@ impl Slot {
         self.fetch = Fetch::Idle;
     }
 
-    /// Records that an API refused `token` with a 401. The token is dropped only if it is still the
-    /// cached one, and at most once in ten seconds, because an API that refuses everything must not
-    /// cause a flood of token requests.
+    /// Records that an API took `token`.
+    pub(crate) fn accept(&mut self, token: &AccessToken) {
+        if let Cached::Held { token: held, accepted, .. } = &mut self.token {
+            *accepted |= held.is_same(token);
+        }
+    }
+
+    /// Records that an API refused `token`. The token is dropped only if it is still the cached one.
+    /// It stays if it and the one before it were refused within ten seconds and neither was ever
+    /// accepted, because an API that refuses everything must not cause a flood of token requests.
     pub(crate) fn refuse(&mut self, token: &AccessToken, now: Moment, settings: &Settings) -> Refusal {
         self.counts.refusals += 1;
-        let refused_before = |(_, refused): &(Moment, AccessToken)| refused.is_same(token);
+        let mut taken = false;
         match &self.token {
             Cached::Held { token: held, .. } if !held.is_same(token) && self.phase(now, settings) != Phase::Expired => {
                 return Refusal::Superseded(held.clone());
             }
+            Cached::Held { token: held, accepted, .. } => taken = *accepted && held.is_same(token),
             // Another caller dropped it a moment ago, and its successor is being fetched.
-            Cached::Missing(_) if self.last_refusal.as_ref().is_some_and(refused_before) => return Refusal::Dropped,
-            _ => {}
+            Cached::Missing(_) if self.last_refusal.as_ref().is_some_and(|last| last.token.is_same(token)) => {
+                return Refusal::Dropped;
+            }
+            Cached::Missing(_) => {}
         }
-        if self.last_refusal.as_ref().is_some_and(|(at, _)| now.since(at) < REFUSAL_SPACING) {
+        let is_recent = |last: &LastRefusal| now.since(&last.at) < REFUSAL_SPACING && !last.accepted;
+        if !taken && self.last_refusal.as_ref().is_some_and(is_recent) {
             return Refusal::TooSoon;
         }
-        self.last_refusal = Some((now, token.clone()));
+        self.last_refusal = Some(LastRefusal { at: now, token: token.clone(), accepted: taken });
         self.token = Cached::Missing(Reason::Refused);
         Refusal::Dropped
     }
@@ -621,5 +639,23 @@ mod tests {
     fn a_caller_without_time_uses_the_token_in_its_renewal_window() {
         assert_eq!(word(&with_token().poll(at(800), &caller(0), &Settings::default())), "use");
         assert_eq!(word(&with_token().poll(at(1000), &caller(0), &Settings::default())), "out of time");
+    }
+
+    #[test]
+    fn d34_a_token_that_was_accepted_is_dropped_however_soon_it_is_refused() {
+        let mut slot = Slot::new(Jitter::default());
+        for (name, sent) in [("one", 0), ("two", 2), ("three", 4)] {
+            let fetch = lead(&mut slot, sent);
+            slot.finish(fetch, Outcome::Fetched(token(name, sent)), at(sent), &Settings::default());
+            slot.accept(&token(name, sent));
+            assert!(matches!(slot.refuse(&token(name, sent), at(sent + 1), &Settings::default()), Refusal::Dropped));
+        }
+        // One that nobody took after them is dropped, too, and only the next one is kept.
+        for (name, sent, kept) in [("four", 6, false), ("five", 8, true)] {
+            let fetch = lead(&mut slot, sent);
+            slot.finish(fetch, Outcome::Fetched(token(name, sent)), at(sent), &Settings::default());
+            let refusal = slot.refuse(&token(name, sent), at(sent + 1), &Settings::default());
+            assert_eq!(matches!(refusal, Refusal::TooSoon), kept, "{name}");
+        }
     }
 }

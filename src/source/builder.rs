@@ -3,6 +3,7 @@
 //! `token_cache`, `transport`.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -440,6 +441,7 @@ impl TokenSourceBuilder {
             settings: self.settings,
             hook: self.hook,
             origins_not_allowed: Mutex::default(),
+            authorized: AtomicBool::new(false),
             adapter: OnceLock::new(),
         })))
     }

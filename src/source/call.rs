@@ -144,7 +144,7 @@ impl<'s> PreparedCall<'s> {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize<B>(self, request: &mut Request<B>) -> Result<Call<'s>, Error> {
-        let call = self.start(request.uri(), request.headers())?;
+        let call = self.start(request.method(), request.uri(), request.headers())?;
         call.put_token(request.headers_mut());
         Ok(call)
     }
@@ -175,22 +175,33 @@ impl<'s> PreparedCall<'s> {
     /// # assert!(call.is_authorized());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    pub fn authorize_parts(self, _method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<Call<'s>, Error> {
-        let call = self.start(uri, headers)?;
+    pub fn authorize_parts(self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<Call<'s>, Error> {
+        let call = self.start(method, uri, headers)?;
         call.put_token(headers);
         Ok(call)
     }
 
-    fn start(self, uri: &Uri, headers: &HeaderMap) -> Result<Call<'s>, Error> {
+    fn start(self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Call<'s>, Error> {
         let Self { source, deadline } = self;
         let state = if headers.contains_key(AUTHORIZATION) {
             State::OwnAuthorization
         } else if source.allows(uri) {
-            State::First(source.token_by(deadline)?)
+            let token = source.token_by(deadline)?;
+            source.has_authorized();
+            State::First(token)
         } else {
             State::OriginNotAllowed
         };
-        Ok(Call { source, deadline, state, replayable: true, redirected: false })
+        Ok(Call {
+            source,
+            deadline,
+            state,
+            is_safe: method.is_safe(),
+            replayable: true,
+            redirected: None,
+            target: None,
+            origin_error: None,
+        })
     }
 }
 
@@ -248,8 +259,14 @@ pub struct Call<'s> {
     source: &'s TokenSource,
     deadline: Option<Deadline>,
     state: State,
+    /// Of the request's method (RFC 9110 section 9.2.1).
+    is_safe: bool,
     replayable: bool,
-    redirected: bool,
+    /// Where the last redirect led.
+    redirected: Option<Uri>,
+    /// Where the second attempt goes, if not to the URL of the first.
+    target: Option<Uri>,
+    origin_error: Option<Error>,
 }
 
 enum State {
@@ -293,10 +310,11 @@ impl Call<'_> {
 
     /// Reports that the HTTP client followed a redirect, and that the next answer comes from `uri`.
     ///
-    /// The request is not sent again then: its 401 may say nothing about the token, because the
-    /// client took the `Authorization` header off, and a POST that was answered by a redirect may
-    /// have been applied. Call it for a redirect to the request's own URL, too, if the client can
-    /// tell.
+    /// A 401 then says nothing about the token, because the client removed the `Authorization` header
+    /// on the way. If the method of the request is safe (RFC 9110 section 9.2.1) and `uri` may receive
+    /// the token, [`retry`](Self::retry) sets the request's URI to `uri`, and the request should be
+    /// sent once more. Any other request may have been applied, and is not sent again. Call this even
+    /// for a redirect to the request's own URL, if the client can tell.
     ///
     /// Some clients take the `Authorization` header along to any host (attohttpc 0.31 and minreq
     /// 3.0 do). An adapter for one of them must not let it follow redirects while
@@ -313,22 +331,23 @@ impl Call<'_> {
     /// let mut call = source.call(&mut request)?;
     /// // ... the client was redirected to /items/ and got a 401 there ...
     /// call.answered_by(&"https://api.example.com/items/".parse()?);
-    /// assert!(!call.retry(&mut request, &refused));
-    /// assert!(source.inspect().has_token);
+    /// assert!(call.retry(&mut request, &refused));
+    /// assert_eq!(request.uri(), "https://api.example.com/items/");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    pub fn answered_by(&mut self, _uri: &Uri) -> &mut Self {
-        self.redirected = true;
+    pub fn answered_by(&mut self, uri: &Uri) -> &mut Self {
+        self.redirected = Some(uri.clone());
         self
     }
 
     /// Reads an answer, and returns whether the request should be sent once more. If so, the
     /// request already carries another token. Call this for every answer, whatever its status.
     ///
-    /// Returns `true` if all of this holds: the status is 401, the request carried a token of this
-    /// source, the challenge does not say that a new token is useless (RFC 6750 section 3.1), the
-    /// request can be sent again, there was no redirect, and a different token can be had in the
-    /// time left. It returns `true` at most once.
+    /// Returns `true` if all of this holds: the status is 401 (or 400 with the Bearer error
+    /// `invalid_token`), the request carried a token of this source, the challenge does not say that
+    /// a new token is useless (RFC 6750 section 3.1), the request can be sent again, and a different
+    /// token can be had in the time left. After a redirect: see [`answered_by`](Self::answered_by).
+    /// It returns `true` at most once.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -348,6 +367,9 @@ impl Call<'_> {
     pub fn retry<B, C>(&mut self, request: &mut Request<B>, response: &Response<C>) -> bool {
         let retry = self.read(request.uri(), response.status(), response.headers());
         if retry {
+            if let Some(target) = self.target.take() {
+                *request.uri_mut() = target;
+            }
             self.put_token(request.headers_mut());
         }
         retry
@@ -383,6 +405,9 @@ impl Call<'_> {
     ) -> bool {
         let retry = self.read(uri, status, answer);
         if retry {
+            if let Some(target) = self.target.take() {
+                *uri = target;
+            }
             self.put_token(headers);
         }
         retry
@@ -407,6 +432,31 @@ impl Call<'_> {
     #[must_use]
     pub fn is_authorized(&self) -> bool {
         !matches!(self.state, State::OwnAuthorization | State::OriginNotAllowed)
+    }
+
+    /// Returns the error that a program should see instead of the 401 that was read, if the origin may
+    /// not receive the token and this source has authorized no request yet.
+    ///
+    /// The API may be at another origin than the audience, which a bare status 401 does not tell. Once
+    /// a request was authorized, and in a program that reads statuses itself, a 401 of another origin
+    /// is just that.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(Script::new()).build()?;
+    /// # let refused = http::Response::builder().status(401).body(())?;
+    /// let mut request = http::Request::get("https://items.example.com/v1/items").body(())?;
+    /// let mut call = source.call(&mut request)?;
+    /// // ... the API answers 401 to a request without a token ...
+    /// assert!(!call.retry(&mut request, &refused));
+    /// let error = call.origin_error().expect("nothing was authorized yet");
+    /// assert!(error.to_string().contains("TokenRequest::allow_origin"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn origin_error(&self) -> Option<&Error> {
+        self.origin_error.as_ref()
     }
 
     /// Returns what is left of the time that [`PreparedCall::within`] set; `None` without a limit.
@@ -436,48 +486,90 @@ impl Call<'_> {
     /// Reads an answer, and returns whether to send the request once more, with the token that is
     /// then in the state.
     fn read(&mut self, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
-        let is_refusal = status == StatusCode::UNAUTHORIZED;
         match mem::replace(&mut self.state, State::Over) {
-            State::First(token) if is_refusal => {
-                let successor = self.successor(&token, headers);
-                let verdict = successor.as_ref().err().copied().unwrap_or(Verdict::Replay);
-                self.source.emit(EventKind::Refused { verdict });
-                if let Ok(successor) = successor {
-                    self.state = State::Second(successor);
+            State::First(token) => match Refused::by(status, headers) {
+                None => self.source.accept(&token),
+                Some(refused) => self.decide(token, &refused),
+            },
+            State::Second(token) => {
+                self.source.emit(EventKind::Replayed { status: Some(status.as_u16()) });
+                if Refused::by(status, headers).is_none() {
+                    self.source.accept(&token);
                 }
             }
-            State::Second(_) => self.source.emit(EventKind::Replayed { status: Some(status.as_u16()) }),
-            State::First(_) | State::Over => {}
-            left_alone @ (State::OwnAuthorization | State::OriginNotAllowed) => {
-                if is_refusal && matches!(left_alone, State::OriginNotAllowed) {
+            State::Over => {}
+            State::OwnAuthorization => self.state = State::OwnAuthorization,
+            State::OriginNotAllowed => {
+                if status == StatusCode::UNAUTHORIZED {
                     self.source.report_origin(uri);
+                    self.origin_error = self.source.origin_error(uri);
                 }
-                self.state = left_alone;
+                self.state = State::OriginNotAllowed;
             }
         }
         matches!(self.state, State::Second(_))
     }
 
-    /// Returns the token for a second attempt, or the reason why there is none.
-    fn successor(&self, token: &AccessToken, headers: &HeaderMap) -> Result<AccessToken, Verdict> {
-        if self.redirected {
-            return Err(Verdict::Redirected);
+    /// Decides what follows an answer that refused this token, or seems to.
+    fn decide(&mut self, token: AccessToken, refused: &Refused) {
+        if let Some(target) = self.redirected.take() {
+            self.source.emit(EventKind::Refused { verdict: Verdict::Redirected, error: None });
+            // The client removed the token on the way, so nobody has refused it.
+            if !self.source.allows(&target) {
+                self.source.report_origin(&target);
+            } else if self.is_safe && self.replayable {
+                self.target = Some(target);
+                self.state = State::Second(token);
+            }
+            return;
         }
-        if !challenge::renewal_may_help(&Challenge::parse(headers.get_all(WWW_AUTHENTICATE))) {
-            return Err(Verdict::Useless);
+        let (verdict, error) = match self.successor(&token, refused) {
+            Ok(successor) => {
+                self.state = State::Second(successor);
+                (Verdict::Replay, None)
+            }
+            Err((verdict, error)) => (verdict, error),
+        };
+        self.source.emit(EventKind::Refused { verdict, error: error.as_ref() });
+    }
+
+    /// Returns the token for a second attempt, or the reason why there is none.
+    fn successor(&self, token: &AccessToken, refused: &Refused) -> Result<AccessToken, (Verdict, Option<Error>)> {
+        if !refused.renewal_may_help {
+            return Err((Verdict::Useless, None));
         }
         let successor = match self.source.refuse(token) {
-            Refusal::TooSoon => return Err(Verdict::TooSoon),
-            _ if !self.replayable => return Err(Verdict::NotReplayable),
+            Refusal::TooSoon => return Err((Verdict::TooSoon, None)),
+            _ if !self.replayable => return Err((Verdict::NotReplayable, None)),
             Refusal::Superseded(successor) => successor,
-            Refusal::Dropped => self.source.token_by(self.deadline).map_err(|_| Verdict::RenewalFailed)?,
+            Refusal::Dropped => {
+                self.source.token_by(self.deadline).map_err(|error| (Verdict::RenewalFailed, Some(error)))?
+            }
         };
-        if successor.is_same(token) { Err(Verdict::SameToken) } else { Ok(successor) }
+        if successor.is_same(token) { Err((Verdict::SameToken, None)) } else { Ok(successor) }
     }
 
     fn put_token(&self, headers: &mut HeaderMap) {
         if let State::First(token) | State::Second(token) = &self.state {
             headers.insert(AUTHORIZATION, token.header_value().clone());
+        }
+    }
+}
+
+/// An answer that refuses the token, or may do so.
+struct Refused {
+    renewal_may_help: bool,
+}
+
+impl Refused {
+    fn by(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+        let challenges = || Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
+        match status {
+            StatusCode::UNAUTHORIZED => Some(Self { renewal_may_help: challenge::renewal_may_help(&challenges()) }),
+            StatusCode::BAD_REQUEST if challenge::says_invalid_token(&challenges()) => {
+                Some(Self { renewal_may_help: true })
+            }
+            _ => None,
         }
     }
 }

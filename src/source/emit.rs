@@ -11,6 +11,7 @@ impl TokenSource {
         let event = Event { endpoint: self.0.request.endpoint_host(), client_id: self.0.credentials.client_id(), kind };
         let level = match kind {
             EventKind::Answered { error: Some(_), .. }
+            | EventKind::Refused { error: Some(_), .. }
             | EventKind::RenewalFailed { .. }
             | EventKind::OriginNotAllowed { .. } => log::Level::Warn,
             _ => log::Level::Debug,

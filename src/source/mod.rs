@@ -17,6 +17,7 @@ pub(crate) mod token_cache;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,8 @@ struct Inner {
     id: usize,
     /// Origins that answered 401 and may not receive the token.
     origins_not_allowed: Mutex<Vec<String>>,
+    /// Whether a request has carried a token of this source.
+    authorized: AtomicBool,
     adapter: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
@@ -309,6 +312,23 @@ impl TokenSource {
         kept.downcast_ref::<T>().cloned().expect("a source has one kind of adapter")
     }
 
+    /// Remembers that a request has carried a token.
+    fn has_authorized(&self) {
+        // Not stored again and again: the cache line is shared by all threads.
+        if !self.0.authorized.load(Ordering::Relaxed) {
+            self.0.authorized.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The error for a 401 from an origin that is not allowed, before any request has carried a token.
+    fn origin_error(&self, uri: &http::Uri) -> Option<Error> {
+        (!self.0.authorized.load(Ordering::Relaxed)).then(|| not_allowed(uri))
+    }
+
+    fn accept(&self, token: &AccessToken) {
+        self.0.slot.accept(token);
+    }
+
     pub(crate) fn refuse(&self, token: &AccessToken) -> Refusal {
         self.0.slot.refuse(token, self.0.clock.now(), &self.0.settings)
     }
@@ -319,13 +339,17 @@ impl TokenSource {
         token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
     ) -> Result<AccessToken, Error> {
         if !self.allows(request.uri()) {
-            let origin = origin::display(request.uri());
-            return Err(Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin })));
+            return Err(not_allowed(request.uri()));
         }
         let token = token(self)?;
+        self.has_authorized();
         request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
         Ok(token)
     }
+}
+
+fn not_allowed(uri: &http::Uri) -> Error {
+    Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin: origin::display(uri) }))
 }
 
 impl fmt::Debug for TokenSource {

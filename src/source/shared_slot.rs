@@ -39,6 +39,8 @@ pub(crate) struct SharedSlot {
     finished: Condvar,
     /// Changes whenever a fetch ends or a token is refused.
     generation: AtomicUsize,
+    /// The generation in which a token was accepted last.
+    accepted: AtomicUsize,
 }
 
 /// What came of waiting for a fetch.
@@ -76,6 +78,7 @@ impl SharedSlot {
             state: Mutex::new(State { slot: Slot::new(jitter), leader: None }),
             finished: Condvar::new(),
             generation: AtomicUsize::new(0),
+            accepted: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -131,6 +134,15 @@ impl SharedSlot {
             }
         }
         state.slot.result(fetch).map_or(Waited::NoResult, Waited::Ended)
+    }
+
+    /// Records that an API took `token`. Only the first call for each generation takes the lock.
+    pub(crate) fn accept(&self, token: &AccessToken) {
+        let generation = self.generation();
+        if self.accepted.load(Ordering::Relaxed) != generation {
+            self.accepted.store(generation, Ordering::Relaxed);
+            self.lock().slot.accept(token);
+        }
     }
 
     pub(crate) fn refuse(&self, token: &AccessToken, now: Moment, settings: &Settings) -> Refusal {

@@ -73,7 +73,7 @@ impl Middleware for Authorize {
         if call.is_authorized() {
             self.run(call, parts, body, wishes)
         } else {
-            as_wished(self.pass_on(call, Request::from_parts(parts, body)), wishes)
+            self.pass_on(call, Request::from_parts(parts, body), wishes)
         }
     }
 }
@@ -130,13 +130,16 @@ impl Authorize {
     }
 
     /// Sends a request that this source leaves alone, as it is.
-    fn pass_on(&self, mut call: Call, mut request: Request<SendBody>) -> Result<Response<Body>, Error> {
+    fn pass_on(&self, mut call: Call, mut request: Request<SendBody>, wishes: Wishes) -> Result<Response<Body>, Error> {
         let (method, mut uri) = (request.method().clone(), request.uri().clone());
         let mark = request.extensions_mut().get_or_insert_default::<Authorized>().clone();
-        let result = self.inner.run(request);
+        let result = as_wished(self.inner.run(request), wishes);
         if status(&result) == Some(StatusCode::UNAUTHORIZED) && !mark.0.load(Ordering::Relaxed) {
             let none = HeaderMap::new();
             let _ = call.retry_parts(&method, &mut uri, &mut HeaderMap::new(), StatusCode::UNAUTHORIZED, &none);
+            if let (Err(_), Some(error)) = (&result, call.origin_error()) {
+                return Err(Error::Other(error.clone().into()));
+            }
         }
         result
     }

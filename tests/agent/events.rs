@@ -68,7 +68,7 @@ fn the_reason_why_a_401_is_not_followed_by_a_second_attempt_is_reported() {
     let upload: fn(&Agent, &str) -> Outcome = |agent, url| agent.post(url).send(large(MIB + 1));
     let in_error_mode: fn(&Agent, &str) -> Outcome =
         |agent, url| agent.post(url).config().no_delay(true).build().send("x");
-    let useless = challenge(401, r#"Bearer error="invalid_request""#);
+    let useless = challenge(401, r#"Bearer error="insufficient_scope""#);
     let cases = [
         (useless, post as fn(&Agent, &str) -> Outcome, "Useless"),
         (invalid_token(), upload, "NotReplayable"),
@@ -80,4 +80,26 @@ fn the_reason_why_a_401_is_not_followed_by_a_second_attempt_is_reported() {
         assert_eq!(status(&send(&agent(&source, true), &api.url("/"))), 401);
         assert_eq!(*lock(&events), [format!("the API answered 401: {verdict}")]);
     }
+}
+
+#[test]
+fn the_first_401_of_an_origin_that_is_not_allowed_is_an_error_that_names_the_setting() {
+    let (script, api) = (tokens(&["T1"]), Server::new(|_| reply(200)));
+    let elsewhere = Server::new(|_| reply(401));
+    let source = source(&script, &api);
+    // A program that reads statuses gets the status.
+    assert!(get(&agent(&source, false), &elsewhere.url("/")).is_ok());
+    for agent in [agent(&source, true), source.agent()] {
+        let error = our_error(get(&agent, &elsewhere.url("/items")));
+        let expected = format!(
+            "request not authorized: {} may not receive this token; if it should, name it with \
+             TokenRequest::allow_origin",
+            elsewhere.url("")
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+    // Once a request was authorized, a 401 of somebody else is just that.
+    assert_eq!(status(&get(&agent(&source, true), &api.url("/"))), 200);
+    let outcome = get(&agent(&source, true), &elsewhere.url("/items"));
+    assert!(matches!(outcome, Err(ureq::Error::StatusCode(401))), "{outcome:?}");
 }

@@ -74,7 +74,7 @@ fn st_13_a_redirect_of_the_replay_takes_no_token_along() {
 }
 
 #[test]
-fn d23_a_401_after_a_redirect_is_no_refusal() {
+fn d23_a_401_after_a_redirect_is_no_refusal_and_goes_where_it_led_if_that_may_have_the_token() {
     for to_itself in [false, true] {
         for (agent_mode, mode) in MODES {
             let other = Server::replies([invalid_token()]);
@@ -92,7 +92,7 @@ fn d23_a_401_after_a_redirect_is_no_refusal() {
                 assert_eq!(text(outcome), "status 401");
             }
             assert_eq!(status(&get(&agent, &api.url("/"))), 200);
-            let seen = if to_itself { vec!["T1", "-", "T1"] } else { vec!["T1", "T1"] };
+            let seen = if to_itself { vec!["T1", "-", "T1", "T1"] } else { vec!["T1", "T1"] };
             assert_eq!((api.tokens(), script.requests().len()), (seen.into_iter().map(str::to_owned).collect(), 1));
         }
     }
@@ -115,4 +115,36 @@ fn d23_a_401_after_a_redirect_to_the_very_same_url_is_no_refusal() {
         let seen = ["T1", "-", "T1", "-"].map(str::to_owned);
         assert_eq!((api.tokens(), script.requests().len()), (seen.into(), 1));
     }
+}
+
+#[test]
+fn d23_a_trailing_slash_costs_no_token() {
+    for (agent_mode, mode) in MODES {
+        let script = tokens(&["T1"]);
+        let api = Server::new(|request| match (request.target(), request.token()) {
+            ("/items", _) => redirect(301, "/items/".into()),
+            (_, Some("T1")) => reply(200).body("fine"),
+            _ => invalid_token(),
+        });
+        let source = source(&script, &api);
+        for agent in [agent(&source, agent_mode), source.agent()] {
+            assert_eq!(text(with(agent.get(api.url("/items")), mode).call()), "fine");
+        }
+        let seen = ["T1", "-", "T1", "T1", "-", "T1"].map(str::to_owned);
+        assert_eq!((api.tokens(), script.requests().len()), (seen.into(), 1));
+    }
+}
+
+#[test]
+fn d23_where_the_redirect_led_is_named_if_it_may_not_have_the_token() {
+    let other = Server::new(|_| invalid_token());
+    let to = other.url("/x");
+    let (script, api) = (tokens(&["T1"]), Server::new(move |_| redirect(302, to.clone())));
+    let source = source(&script, &api);
+    let agent = agent(&source, true);
+    for _ in 0..2 {
+        assert_eq!(status(&get(&agent, &api.url("/"))), 401);
+    }
+    assert_eq!(source.inspect().origins_not_allowed, [other.url("")]);
+    assert_eq!(other.tokens(), ["-", "-"]);
 }

@@ -490,6 +490,8 @@ pub fn status(outcome: &Outcome) -> u16 {
     match outcome {
         Ok(response) => response.status().as_u16(),
         Err(ureq::Error::StatusCode(status)) => *status,
+        // What the first 401 of an origin that is not allowed comes as, in error mode.
+        Err(ureq::Error::Other(error)) if matches!(error.downcast_ref(), Some(Error::OriginNotAllowed(_))) => 401,
         Err(error) => panic!("{error:?}"),
     }
 }

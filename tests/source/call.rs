@@ -129,18 +129,26 @@ fn retry_is_never_true_twice_whatever_the_answers() {
 }
 
 #[test]
-fn a_401_after_a_redirect_is_no_refusal() {
-    for target in ["https://api.example.com/v1/items/", API, "https://other.example.com/"] {
+fn d23_a_401_after_a_redirect_is_no_refusal() {
+    for (target, allowed) in
+        [("https://api.example.com/v1/items/", true), (API, true), ("https://other.example.com/", false)]
+    {
         let script = tokens(&["T1", "T2"]);
         let (source, events) = listen(builder(&script));
         let mut request = get();
         let mut call = source.call(&mut request).expect("a token");
         call.answered_by(&target.parse().expect("a URI"));
-        assert!(!call.retry(&mut request, &answer(401, INVALID_TOKEN)));
+        // A GET goes to where the redirect led, with the same token.
+        assert_eq!(call.retry(&mut request, &answer(401, INVALID_TOKEN)), allowed);
         assert!(call.is_authorized() && source.inspect().has_token);
+        assert!(!call.retry(&mut request, &answer(200, None)));
         drop(call);
-        assert_eq!((about_the_api(&events), script.requests().len()), (vec!["refused Redirected".to_owned()], 1));
-        assert_eq!(request.uri(), API);
+        assert_eq!(about_the_api(&events)[0], "refused Redirected");
+        assert_eq!(
+            (request.uri().to_string().as_str(), script.requests().len()),
+            (if allowed { target } else { API }, 1)
+        );
+        assert_eq!(authorization(&request), Some("Bearer T1"));
     }
 }
 

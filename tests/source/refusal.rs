@@ -118,7 +118,7 @@ fn st_10_a_challenge_that_speaks_of_something_else_renews_nothing() {
     let script = Script::new();
     script.token("T1", 3600);
     let (source, events) = listen(builder(&script));
-    for error in ["invalid_request", "insufficient_scope"] {
+    for error in ["insufficient_user_authentication", "insufficient_scope"] {
         let (_, api) = api(vec![answer(401, Some(&format!("Bearer error=\"{error}\"")))]);
         assert_eq!(call(&source, get(), api).expect("an answer").status(), 401);
     }

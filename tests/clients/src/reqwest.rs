@@ -55,7 +55,13 @@ pub fn execute(source: &TokenSource, client: &Client, mut request: Request) -> R
         }
         let again = call.retry_parts(&method, &mut uri, &mut headers, response.status(), response.headers());
         match copy {
-            Some(copy) if again => request = copy,
+            Some(copy) if again => {
+                request = copy;
+                // Where a redirect led.
+                if uri == answered_by {
+                    *request.url_mut() = response.url().clone();
+                }
+            }
             _ => return Ok(response),
         }
         refusal = Some(response);
