@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use client_credentials::Attempt;
 use client_credentials_fuzz::model::{Built, Proof};
 use client_credentials_fuzz::reading::{base64_decoded, form_pairs, json_names, records};
 use http::Request;

@@ -39,7 +39,7 @@ fn read(now: i64, value: &[u8]) -> Option<Duration> {
     let mut response = Response::new(b"");
     *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert("retry-after", HeaderValue::from_bytes(value).expect("a header"));
-    let sent_at = Moment { monotonic: STARTED.monotonic, wall };
+    let sent_at = Moment::new(STARTED.monotonic(), wall);
     REQUEST.decode(&response, sent_at).expect_err("a 503").retry_after()
 }
 
