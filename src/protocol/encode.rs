@@ -1,8 +1,11 @@
 //! Encodes a token request as an HTTP request. Imports `error`, `protocol::credentials`,
 //! `protocol::request`, `redact`, `transport`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::protocol::credentials::{Authentication, Credentials};
@@ -96,22 +99,37 @@ impl TokenRequest {
     }
 
     /// Returns a redactor for the texts that a server can only have got from this request: the
-    /// client secret, the Basic value, an `Authorization` header, and long parameter values such as
-    /// an assertion.
+    /// client secret, the Basic value, all headers and parameters that the user set, and the query
+    /// of the token endpoint.
     pub(crate) fn redactor(&self, authentication: &Authentication) -> Redactor {
-        const LONG: usize = 16;
-        let mut secrets: Vec<&str> = Vec::new();
+        let mut secrets: Vec<&str> = self.parameters.iter().map(|(_, value)| value.secret()).collect();
+        let mut authorization = self.headers.get(AUTHORIZATION);
         match authentication {
             Authentication::Basic { header, secret, .. } => {
+                authorization = Some(header);
                 secrets.push(secret.secret());
-                secrets.extend(header.to_str().ok().and_then(|value| value.strip_prefix("Basic ")));
             }
             Authentication::Body { secret, .. } => secrets.push(secret.secret()),
             Authentication::ClientId(_) | Authentication::Nothing => {}
         }
-        let header = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        secrets.extend(header.into_iter().flat_map(|value| value.split(' ')));
-        secrets.extend(self.parameters.iter().map(|(_, value)| value.secret()).filter(|value| value.len() >= LONG));
+        // A server may repeat a part alone: the credentials without their scheme, what they decode
+        // to, or one value of a query.
+        for value in self.headers.values().chain(authorization) {
+            let value = std::str::from_utf8(value.as_bytes()).expect("the setter takes a str");
+            secrets.push(value);
+            secrets.extend(value.split_once(' ').map(|(_scheme, rest)| rest));
+        }
+        let authorization = authorization.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        secrets.extend(authorization.split(' '));
+        let pair =
+            authorization.split_once(' ').and_then(|(_scheme, rest)| STANDARD.decode(rest).ok().map(Zeroizing::new));
+        if let Some(pair) = pair.as_ref().and_then(|pair| std::str::from_utf8(pair).ok()) {
+            secrets.push(pair);
+            secrets.extend(pair.split_once(':').map(|(_user, password)| password));
+        }
+        let query = self.endpoint.uri().query().unwrap_or_default();
+        secrets.push(query);
+        secrets.extend(query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_name, value)| value)));
         Redactor::new(secrets)
     }
 }

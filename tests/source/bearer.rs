@@ -138,10 +138,59 @@ fn a_proof_in_a_header_of_ones_own_does_not_show_if_the_server_repeats_it() {
 }
 
 #[test]
-fn a_parameter_of_16_bytes_counts_as_a_secret_and_a_shorter_one_can_be_read() {
-    for (value, shown) in [("0123456789abcdef", "[redacted]"), ("0123456789abcde", "0123456789abcde")] {
+fn a_parameter_of_8_characters_counts_as_a_secret_and_a_shorter_one_can_be_read() {
+    for (value, shown) in [("01234567", "[redacted]"), ("0123456", "0123456")] {
         let request = question().parameter("tenant", value).expect("a parameter");
         let error = told(Credentials::new("id", "s3cret"), request, value);
         assert!(error.contains(&format!("bad {shown} here")), "{error}");
+    }
+}
+
+#[test]
+fn any_header_and_the_query_of_the_endpoint_count_as_secrets() {
+    let request = TokenRequest::new("https://auth.example.com/token?code=key%2fof+mine&v=1&keyonly8")
+        .and_then(|request| request.header("x-api-key", "Key ä/of+the&gateway"))
+        .and_then(|request| request.header("x-short", "short"))
+        .expect("a request")
+        .audience("https://api.example.com");
+    for repeated in [
+        "Key ä/of+the&gateway",
+        "ä/of+the&gateway",
+        "%C3%A4%2Fof%2Bthe%26gateway",
+        "code=key%2fof+mine&v=1&keyonly8",
+        "key%2fof+mine",
+        "key/of mine",
+        "keyonly8",
+    ] {
+        let error = told(Credentials::new("id", "s3cret"), request.clone(), repeated);
+        assert!(error.contains("bad [redacted] here"), "{error}");
+    }
+    for repeated in ["short", "v=1", "code="] {
+        let error = told(Credentials::new("id", "s3cret"), request.clone(), repeated);
+        assert!(error.contains(&format!("bad {repeated} here")), "{error}");
+    }
+}
+
+#[test]
+fn a_basic_value_does_not_show_whatever_alphabet_and_padding_the_server_uses() {
+    // Too short to be hidden alone.
+    let credentials = Credentials::new("my>client", "s?cret").basic_encoding(client_credentials::BasicEncoding::Raw);
+    for repeated in ["bXk+Y2xpZW50OnM/Y3JldA==", "bXk-Y2xpZW50OnM_Y3JldA", "my>client:s?cret", "my%3Eclient%3As%3Fcret"]
+    {
+        let error = told(credentials.clone(), question(), repeated);
+        assert!(error.contains("bad [redacted]"), "{error}");
+    }
+    // A header of one's own, whose password the server repeats.
+    let request = question().header("authorization", "Basic bWU6cGFzc3dvcmQvb2YrbWluZQ==").expect("a header");
+    let error = told(Credentials::none(), request, "me:password%2Fof%2Bmine");
+    assert!(error.contains("bad [redacted] here"), "{error}");
+}
+
+#[test]
+fn scopes_audience_and_client_id_can_be_read_in_an_error() {
+    let request = question().scope("items:read:everything").expect("a scope");
+    for repeated in ["items:read:everything", "client-of-the-month"] {
+        let error = told(Credentials::new("client-of-the-month", "s3cret"), request.clone(), repeated);
+        assert!(error.contains(&format!("bad {repeated} here")), "{error}");
     }
 }
