@@ -19,7 +19,6 @@ use crate::protocol::members::{Member, NotAnObject, Object};
 use crate::protocol::request::TokenRequest;
 use crate::protocol::retry_after::retry_after;
 use crate::protocol::token::AccessToken;
-use crate::redact::Redactor;
 
 impl TokenRequest {
     /// Reads the response to this request (RFC 6749 sections 5.1 and 5.2).
@@ -102,8 +101,8 @@ impl TokenRequest {
             None | Some(Member::Null) => {}
             Some(Member::Text(name)) if self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
-                let name = self.redactor(answer.authentication).hide(name);
-                return Err(ProtocolErrorKind::UnsupportedTokenType(Redactor::new([&**token]).hide(&name)));
+                let name = self.redactor(answer.authentication).and(token).hide(name);
+                return Err(ProtocolErrorKind::UnsupportedTokenType(name));
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
         }
@@ -130,7 +129,10 @@ impl TokenRequest {
     }
 
     fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
-        let redactor = self.redactor(answer.authentication);
+        let mut redactor = self.redactor(answer.authentication);
+        if let Some(Member::Text(token)) = &object.access_token {
+            redactor = redactor.and(token);
+        }
         let show = |text: &str| redactor.hide(text);
         let (status, code) = (answer.status.as_u16(), object.code());
         let retryable =

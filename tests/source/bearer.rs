@@ -194,3 +194,15 @@ fn scopes_audience_and_client_id_can_be_read_in_an_error() {
         assert!(error.contains(&format!("bad {repeated} here")), "{error}");
     }
 }
+
+#[test]
+fn a_token_that_comes_beside_an_error_does_not_show_in_it() {
+    let script = Script::new();
+    script.json(
+        200,
+        r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","error":"denied","error_description":"not 2YotnFZFEjr1zCsicMWpAA"}"#,
+    );
+    let source = TokenSource::builder(Credentials::new("id", "s3cret"), question()).transport(script.clone());
+    let error = source.clock(script.clock()).build().expect("a source").token().expect_err("an error").to_string();
+    assert!(error.contains("\"not [redacted]\""), "{error}");
+}
