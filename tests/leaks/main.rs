@@ -17,6 +17,9 @@ const CLIENT: &str = "leaky client";
 const SECRET: &str = "S3cret/of+the&client=~*";
 const ASSERTION: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2lnbmF0dXJl+/=";
 const API_KEY: &str = "Key/of+the&gateway==";
+/// Shorter than 16 characters.
+const PARAMETER: &str = "Tenant/no+1";
+const QUERY: &str = "Query/of+the&endpoint==";
 const OWN_SCHEME: &str = "Own/proof+of&possession==";
 const TOKENS: [&str; 4] = [
     "First-token/of+the~server==",
@@ -28,7 +31,11 @@ const TOKENS: [&str; 4] = [
 /// All that must not show, in every form, with what it is a form of.
 static HIDDEN: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     let pairs = [format!("{CLIENT}:{SECRET}"), format!("{}:{}", encoded(CLIENT), encoded(SECRET))];
-    let hidden = [SECRET, ASSERTION, API_KEY, OWN_SCHEME].into_iter().chain(TOKENS).map(str::to_owned).chain(pairs);
+    let hidden = [SECRET, ASSERTION, API_KEY, PARAMETER, QUERY, OWN_SCHEME]
+        .into_iter()
+        .chain(TOKENS)
+        .map(str::to_owned)
+        .chain(pairs);
     hidden.flat_map(|text| forms(&text).into_iter().map(move |form| (form, text.clone()))).collect()
 });
 
@@ -46,6 +53,8 @@ fn forms(text: &str) -> Vec<String> {
     let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let decimal: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
+    let entities: String = text.bytes().map(|byte| format!("&#{byte};")).collect();
+    let units: String = text.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
     let mut forms = vec![
         text.to_owned(),
         text.escape_default().to_string(),
@@ -58,6 +67,11 @@ fn forms(text: &str) -> Vec<String> {
         hex.to_uppercase(),
         hex,
         decimal.join(", "),
+        // As `Display` shows a backslash of the server, and as the server writes it.
+        units.replace('\\', "\\\\"),
+        units,
+        entities,
+        text.replace('&', "&amp;"),
     ];
     // In the middle of something longer, base64 has three ways to write it; the letters at its ends are shared.
     for before in 0..3 {
@@ -67,6 +81,26 @@ fn forms(text: &str) -> Vec<String> {
         }
     }
     forms
+}
+
+/// What a server may make of a text that it repeats, one escape each.
+fn escaped(text: &str) -> [String; 9] {
+    let bytes = |escape: fn(u8) -> String| text.bytes().map(escape).collect::<String>();
+    [
+        encoded(text),
+        bytes(|byte| format!("%{byte:02x}")),
+        bytes(|byte| format!("&#{byte};")),
+        bytes(|byte| format!("&#x{byte:X};")),
+        text.replace('&', "&amp;").replace('/', "&sol;").replace('=', "&equals;"),
+        bytes(|byte| format!("\\u{byte:04x}")),
+        bytes(|byte| format!("{byte:02X}")),
+        STANDARD.encode(text),
+        URL_SAFE_NO_PAD.encode(format!("a{text}")),
+    ]
+}
+
+fn escaped_twice(text: &str) -> String {
+    escaped(text).iter().flat_map(|once| escaped(once)).collect::<Vec<_>>().join("\t")
 }
 
 fn encoded(text: &str) -> String {
