@@ -110,6 +110,16 @@ def questions():
         yield both + b"\xff~"
 
 
+def redactions():
+    secrets = ["S3cret/of+the&client", "a%41b&amp;c\\u0041", "%2B%2B%2B%2B", "caf\u00e9 \U0001f511 au lait", "aaaaaaaaa"]
+    for at, secret in enumerate(secrets):
+        secret = secret.encode()
+        head = bytes([len(secret)]) + secret
+        yield bytes([0, 0]) + head + b"wrong secret: " + secret
+        for first in range(16):
+            yield bytes([first, (5 * first + at) % 16]) + head + b"bad (\xff)!"
+
+
 SEEDS = {
     "reply": replies,
     "challenge": lambda: ("\n".join(row["in"]).encode() for row in rows("www_authenticate")),
@@ -118,6 +128,7 @@ SEEDS = {
     "basic": basics,
     "body": bodies,
     "question": questions,
+    "redact": redactions,
 }
 
 

@@ -16,7 +16,7 @@ if ! cargo "+$toolchain" fuzz --version >/dev/null 2>&1; then
     echo "needs cargo-fuzz and the $toolchain toolchain: rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2
     exit 2
 fi
-targets=${FUZZ_TARGETS:-reply challenge retry_after audience basic body question}
+targets=${FUZZ_TARGETS:-reply challenge retry_after audience basic body question redact}
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
 ./seeds.py "$corpus"
@@ -31,6 +31,7 @@ for target in $targets; do
     retry_after) length=64 dictionary=retry_after ;;
     audience) length=128 dictionary=audience ;;
     basic) length=64 dictionary=basic ;;
+    redact) length=64 dictionary=redact ;;
     body) length=96 dictionary=steps ;;
     *) length=80 dictionary=steps ;;
     esac

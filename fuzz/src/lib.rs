@@ -4,5 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod calendar;
+pub mod escapes;
 pub mod model;
 pub mod reading;
