@@ -2,7 +2,8 @@
 //! help against a 401 (RFC 6750 section 3). Imports nothing from this crate.
 //!
 //! The parser never fails. It marks what is malformed, keeps what it read before, and continues at
-//! the next comma. It looks at every byte a bounded number of times.
+//! the next comma, or at a parameter after a space. It looks at every byte a bounded number of
+//! times.
 
 /// One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1), in which an API says
 /// what it requires instead of the token it got.
@@ -226,22 +227,35 @@ impl Reader<'_> {
     }
 
     /// Reads `BWS ( token / quoted-string )`, up to the end of the list element. An unquoted value
-    /// may contain more than `token` allows, because real ones do.
-    fn value(&mut self, name: String, challenge: &mut Challenge) {
-        self.skip(is_space);
-        let value = if self.peek() == Some(b'"') {
-            self.quoted()
-        } else {
-            Some(self.take(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"'))).filter(|v| !v.is_empty())
-        };
-        match value {
-            Some(value) => challenge.push(name.to_ascii_lowercase(), value),
-            None => challenge.malformed = true,
-        }
-        self.skip(is_space);
-        if !matches!(self.peek(), None | Some(b',')) {
+    /// may contain more than `token` allows, because real ones do. Many servers write a space for
+    /// the comma, so a parameter that follows a space is read, too.
+    fn value(&mut self, mut name: String, challenge: &mut Challenge) {
+        loop {
+            self.skip(is_space);
+            let value = if self.peek() == Some(b'"') {
+                self.quoted()
+            } else {
+                let value = self.take(|byte| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"'));
+                Some(value).filter(|value| !value.is_empty())
+            };
+            match value {
+                Some(value) => challenge.push(name.to_ascii_lowercase(), value),
+                None => challenge.malformed = true,
+            }
+            let gap = self.skip(is_space);
+            if matches!(self.peek(), None | Some(b',')) {
+                return;
+            }
             challenge.malformed = true;
-            self.skip_element();
+            let start = self.at;
+            name = self.take(is_tchar);
+            self.skip(is_space);
+            if gap == 0 || name.is_empty() || self.peek() != Some(b'=') {
+                self.at = start;
+                self.skip_element();
+                return;
+            }
+            self.at += 1;
         }
     }
 
@@ -319,7 +333,7 @@ mod tests {
             assert_eq!(serde_json::Value::from(got), row["out"], "{line}");
             seen += 1;
         }
-        assert_eq!(seen, 41);
+        assert_eq!(seen, 44);
     }
 
     fn as_json(challenge: &Challenge) -> serde_json::Value {
@@ -369,6 +383,26 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_after_a_space_is_read_and_its_challenge_is_malformed() {
+        let parsed =
+            Challenge::parse(["Bearer realm=\"a b\"  error = \"insufficient_scope\"\tscope=\"c, d\" x, Basic realm=e"]);
+        let params: Vec<_> = parsed[0].params().collect();
+        assert_eq!(params, [("realm", "a b"), ("error", "insufficient_scope"), ("scope", "c, d")]);
+        assert!(parsed[0].is_malformed() && !parsed[1].is_malformed());
+        // A value needs a space behind it, and a new challenge needs a comma before it.
+        assert_eq!(Challenge::parse(["Bearer realm=\"a\"error=\"x\""])[0].params().count(), 1);
+        assert_eq!(Challenge::parse(["Basic realm=\"a\" Bearer error=\"x\""]).len(), 1);
+        // The first one counts if a name occurs twice.
+        assert_eq!(Challenge::parse(["Bearer error=a error=b"])[0].param("error"), Some("a"));
+    }
+
+    #[test]
+    fn d10_words_behind_a_space_decide_about_a_renewal() {
+        assert!(!helps("Bearer realm=\"api\" error=\"insufficient_scope\""));
+        assert!(helps("Bearer scope=\"\" error=\"invalid_token\" error_description=\"expired\""));
+    }
+
+    #[test]
     fn input_that_is_neither_scheme_nor_parameter_is_skipped() {
         let schemes = |value| Challenge::parse([value]).iter().map(|one| one.scheme.clone()).collect::<Vec<_>>();
         assert_eq!(schemes("realm = \"x\""), [""; 0]);
@@ -403,7 +437,7 @@ mod tests {
 
     #[test]
     fn a_long_hostile_header_is_read_in_linear_time() {
-        for unit in ["a ", "a,", "\"", "\\\"", "a=\"", "a= ,", "=", "a b=c d "] {
+        for unit in ["a ", "a,", "\"", "\\\"", "a=\"", "a= ,", "=", "a b=c d ", "a=b ", "a =b c ", "a=\"\" "] {
             Challenge::parse([unit.repeat(64 * 1024)]);
         }
         let many: Vec<String> = (0..64 * 1024).map(|number| format!("p{number}=1")).collect();
