@@ -15,8 +15,17 @@ pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-/// Parses a date. A wrong weekday is ignored.
+/// Parses a date. A leap second (RFC 9110 section 5.6.7 allows `:60`) counts as the second after
+/// `:59`.
 fn http_date(text: &str) -> Option<SystemTime> {
+    match text.rsplit_once(":60 ") {
+        Some((before, after)) => Some(any_weekday(&format!("{before}:59 {after}"))? + Duration::from_secs(1)),
+        None => any_weekday(text),
+    }
+}
+
+/// Parses a date. A wrong weekday is ignored.
+fn any_weekday(text: &str) -> Option<SystemTime> {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     httpdate::parse_http_date(text).ok().or_else(|| {
         let (_, rest) = text.split_at_checked(3).filter(|(day, _)| day.bytes().all(|b| b.is_ascii_alphabetic()))?;
@@ -40,7 +49,23 @@ mod tests {
             assert_eq!(delay, row["delay_s"].as_u64(), "{line}");
             seen += 1;
         }
-        assert_eq!(seen, 17);
+        assert_eq!(seen, 18);
+    }
+
+    #[test]
+    fn a_leap_second_is_the_one_after_59_in_each_form_of_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_483_228_700); // 2016-12-31 23:58:20
+        for date in [
+            "Sat, 31 Dec 2016 23:59:60 GMT",
+            "Saturday, 31-Dec-16 23:59:60 GMT",
+            "Sat Dec 31 23:59:60 2016",
+            "Mon, 31 Dec 2016 23:59:60 GMT",
+        ] {
+            assert_eq!(retry_after(date.as_bytes(), now), Some(Duration::from_secs(100)), "{date}");
+        }
+        for odd in ["Sat, 31 Dec 2016 23:59:61 GMT", "Sat, 31 Dec 2016 23:60:60 GMT", ":60 ", "23:59:60 GMT"] {
+            assert_eq!(retry_after(odd.as_bytes(), now), None, "{odd}");
+        }
     }
 
     #[test]
