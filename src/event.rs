@@ -60,6 +60,7 @@ pub struct Event<'a> {
 ///         EventKind::Requested { .. } => "token_requests",
 ///         EventKind::Answered { error: None, .. } => "tokens_received",
 ///         EventKind::Answered { .. } => "token_requests_failed",
+///         EventKind::LifetimeIgnored { .. } => "lifetimes_ignored",
 ///         EventKind::Waited { .. } => "callers_that_waited",
 ///         EventKind::RenewalFailed { .. } => "renewals_failed",
 ///         EventKind::RememberedFailure { .. } => "errors_remembered",
@@ -104,6 +105,15 @@ pub enum EventKind<'a> {
         status: Option<u16>,
         /// What went wrong; `None` if there is a token.
         error: Option<&'a Error>,
+    },
+    /// A token response states a lifetime that is none, so the token is used for the
+    /// [fallback lifetime](crate::TokenSourceBuilder::fallback_lifetime), as if there were none.
+    /// Logged as a warning.
+    #[non_exhaustive]
+    LifetimeIgnored {
+        /// What the response states instead: `0`, `a negative number`, `an empty string` or `not a
+        /// number`.
+        found: &'a str,
     },
     /// A caller waited for another caller's token request and got its token.
     #[non_exhaustive]
@@ -249,6 +259,10 @@ impl fmt::Display for Event<'_> {
             EventKind::Answered { duration, error: Some(error), .. } => {
                 write!(f, "no token after {duration:?}: {error}")
             }
+            EventKind::LifetimeIgnored { found } => write!(
+                f,
+                "the lifetime of the token is {found}, so TokenSourceBuilder::fallback_lifetime counts instead"
+            ),
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),

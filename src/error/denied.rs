@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use super::COMPRESSED;
 use crate::redact::Excerpt;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
@@ -35,9 +36,19 @@ pub struct Denied {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) retryable: bool,
     pub(crate) excerpt: Option<String>,
+    pub(crate) hints: Hints,
+}
+
+/// What the remedy depends on, apart from status and code.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hints {
     /// Whether HTTP Basic carried the id or the secret in an encoded form, which the server may not
     /// have decoded.
     pub(crate) encoded: bool,
+    /// Whether the body is compressed, so that it could not be read.
+    pub(crate) compressed: bool,
+    /// Where a redirect leads, without its query.
+    pub(crate) location: Option<String>,
 }
 
 impl Denied {
@@ -146,7 +157,7 @@ impl Denied {
             (401, _)
             | (403, None)
             | (_, Some("invalid_client" | "invalid_client_id" | "incorrect_client_credentials" | "unauthorized")) => {
-                if self.encoded {
+                if self.hints.encoded {
                     "check the client id and secret; they hold characters that are encoded for HTTP Basic, which some \
                      servers do not undo: try Credentials::in_body or BasicEncoding::Raw (Credentials::basic_encoding)"
                 } else {
@@ -161,7 +172,9 @@ impl Denied {
                 "the assertion or token that was sent is wrong or expired (TokenRequest::parameter); if this machine \
                  signs assertions, check its clock"
             }
-            (_, Some("invalid_scope")) => "ask only for scopes granted to this client (TokenRequest::scope)",
+            (_, Some("invalid_scope" | "scope_invalid")) => {
+                "ask only for scopes granted to this client (TokenRequest::scope)"
+            }
             (_, Some("invalid_target")) => "check TokenRequest::resource and TokenRequest::audience",
             (_, Some("unauthorized_client")) => {
                 "allow this client the grant at the authorization server; some servers say this for a wrong secret too"
@@ -189,6 +202,12 @@ impl fmt::Display for Denied {
         }
         if let Some(excerpt) = &self.excerpt {
             write!(f, ": \"{excerpt}\"")?;
+        }
+        if self.hints.compressed {
+            write!(f, ": {COMPRESSED}")?;
+        }
+        if let Some(location) = &self.hints.location {
+            write!(f, ", which leads to {}", Excerpt(location.as_bytes()))?;
         }
         if let Some(delay) = self.retry_after {
             write!(f, "; retry after {} s", delay.as_secs())?;

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 pub use configuration::{ConfigurationError, CredentialsError, OriginNotAllowed};
 pub use denied::Denied;
+pub(crate) use denied::Hints;
+pub(crate) use protocol::COMPRESSED;
 pub use protocol::{ProtocolError, ProtocolErrorKind};
 pub use transport::{NoAnswer, TransportError, TransportErrorKind};
 

@@ -4,21 +4,25 @@
 //! Imports `clock`, `error`, `redact`, and from `protocol` the modules `credentials`, `members`,
 //! `request`, `retry_after`, `token`.
 
+mod lifetime;
+mod refusal;
+
+use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::clock::Moment;
-use crate::error::{Denied, Error, ProtocolError, ProtocolErrorKind};
+use crate::error::{COMPRESSED, Error, ProtocolError, ProtocolErrorKind};
 use crate::protocol::credentials::Authentication;
+use crate::protocol::decode::lifetime::lifetime;
 use crate::protocol::members::{Member, NotAnObject, Object};
 use crate::protocol::request::TokenRequest;
-use crate::protocol::retry_after::retry_after;
 use crate::protocol::token::AccessToken;
+use crate::redact::Excerpt;
 
 impl TokenRequest {
     /// Reads the response to this request (RFC 6749 sections 5.1 and 5.2).
@@ -74,16 +78,20 @@ impl TokenRequest {
             let object = if object.repeated.is_some() { Object::default() } else { object };
             return Err(self.denied(answer, &object));
         }
-        let wrong = |kind| {
+        let wrong = |Wrong { kind, detail }| {
             Error::Protocol(Arc::new(ProtocolError {
                 endpoint: self.endpoint_host().to_owned(),
                 status: answer.status.as_u16(),
                 kind,
+                detail,
             }))
         };
-        read.map_err(|NotAnObject| wrong(ProtocolErrorKind::MalformedResponse))?;
+        read.map_err(|NotAnObject| {
+            let detail = answer.is_compressed().then_some(Cow::Borrowed(COMPRESSED));
+            wrong(Wrong { kind: ProtocolErrorKind::MalformedResponse, detail })
+        })?;
         if let Some(name) = object.repeated {
-            return Err(wrong(ProtocolErrorKind::DuplicateMember(name)));
+            return Err(wrong(ProtocolErrorKind::DuplicateMember(name).into()));
         }
         if object.code().is_some() {
             return Err(self.denied(answer, &object));
@@ -91,25 +99,27 @@ impl TokenRequest {
         self.token(&mut object, answer).map_err(wrong)
     }
 
-    fn token(&self, object: &mut Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, ProtocolErrorKind> {
+    fn token(&self, object: &mut Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, Wrong> {
         let token = match &object.access_token {
-            None | Some(Member::Null) => return Err(ProtocolErrorKind::MissingAccessToken),
+            None | Some(Member::Null) => return Err(self.missing(object, answer)),
+            Some(Member::Text(token)) if token.is_empty() => {
+                let detail = Some(Cow::Borrowed("access_token is empty"));
+                return Err(Wrong { kind: ProtocolErrorKind::InvalidAccessToken, detail });
+            }
             Some(Member::Text(token)) => token,
-            Some(_) => return Err(ProtocolErrorKind::InvalidAccessToken),
+            Some(_) => return Err(ProtocolErrorKind::InvalidAccessToken.into()),
         };
         match &object.token_type {
+            // Real servers leave it out or empty (D4).
             None | Some(Member::Null) => {}
-            Some(Member::Text(name)) if self.means_bearer(name) => {}
+            Some(Member::Text(name)) if name.is_empty() || self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
                 let name = self.redactor(answer.authentication).and(token).hide(name);
-                return Err(ProtocolErrorKind::UnsupportedTokenType(name));
+                return Err(ProtocolErrorKind::UnsupportedTokenType(name).into());
             }
-            Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)"))),
+            Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)")).into()),
         }
-        let expires_in = match &object.expires_in {
-            None | Some(Member::Null) => None,
-            Some(value) => Some(seconds(value)?),
-        };
+        let lifetime = lifetime(object.expires_in.as_ref());
         let scope = match &object.scope {
             Some(Member::Text(text)) => Some(spaced(text)),
             Some(Member::Other(value)) => scope_list(value),
@@ -117,8 +127,23 @@ impl TokenRequest {
             // Bitbucket called it `scopes` until May 2026.
             None | Some(Member::Null) => object.more.get("scopes").and_then(scope_list),
         };
-        AccessToken::new(token, expires_in, scope, mem::take(&mut object.more), answer.sent_at)
-            .ok_or(ProtocolErrorKind::InvalidAccessToken)
+        AccessToken::new(token, lifetime, scope, mem::take(&mut object.more), answer.sent_at)
+            .ok_or_else(|| ProtocolErrorKind::InvalidAccessToken.into())
+    }
+
+    /// Names the members that are there instead of `access_token`, without their values.
+    fn missing(&self, object: &Object<'_>, answer: &Answer<'_>) -> Wrong {
+        const MOST: usize = 8;
+        let (names, redactor) = (object.names(), self.redactor(answer.authentication));
+        let mut detail = String::from("the answer holds no access_token");
+        for (at, name) in names.iter().take(MOST).enumerate() {
+            let between = if at == 0 { ", only " } else { ", " };
+            detail.push_str(&format!("{between}{}", short(&redactor.hide(name))));
+        }
+        if names.len() > MOST {
+            detail.push_str(&format!(" and {} more", names.len() - MOST));
+        }
+        Wrong { kind: ProtocolErrorKind::MissingAccessToken, detail: Some(detail.into()) }
     }
 
     /// Whether `token_type` means `Bearer`, in upper or lower case (RFC 6749 section 5.1). A token
@@ -127,31 +152,25 @@ impl TokenRequest {
         token_type.eq_ignore_ascii_case("bearer")
             || self.token_type_aliases().iter().any(|alias| alias.eq_ignore_ascii_case(token_type))
     }
+}
 
-    fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
-        let mut redactor = self.redactor(answer.authentication);
-        if let Some(Member::Text(token)) = &object.access_token {
-            redactor = redactor.and(token);
-        }
-        let show = |text: &str| redactor.hide(text);
-        let (status, code) = (answer.status.as_u16(), object.code());
-        let retryable =
-            matches!(status, 408 | 429 | 500..=599) || matches!(code, Some("server_error" | "temporarily_unavailable"));
-        let excerpt = if code.is_none() { redactor.excerpt(answer.body) } else { None };
-        Error::Denied(Arc::new(Denied {
-            endpoint: self.endpoint_host().to_owned(),
-            status,
-            code: code.map(show),
-            description: object.text("error_description").map(show),
-            uri: object.text("error_uri").map(show),
-            retry_after: answer
-                .headers
-                .get(RETRY_AFTER)
-                .and_then(|value| retry_after(value.as_bytes(), answer.sent_at.wall())),
-            retryable,
-            excerpt,
-            encoded: matches!(answer.authentication, Authentication::Basic { encoded: true, .. }),
-        }))
+/// Escapes a name, and cuts it.
+fn short(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let end = (0..=LONGEST.min(name.len())).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
+    let dots = if end < name.len() { "..." } else { "" };
+    format!("{}{dots}", Excerpt(&name.as_bytes()[..end]))
+}
+
+/// What is wrong with a 2xx response, in more words than its kind has, if need be.
+struct Wrong {
+    kind: ProtocolErrorKind,
+    detail: Option<Cow<'static, str>>,
+}
+
+impl From<ProtocolErrorKind> for Wrong {
+    fn from(kind: ProtocolErrorKind) -> Self {
+        Self { kind, detail: None }
     }
 }
 
@@ -171,36 +190,16 @@ impl Answer<'_> {
             name.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
         })
     }
-}
 
-/// Reads `expires_in` (RFC 6749 section A.14). Real servers also send a string, a fraction or a
-/// negative number.
-fn seconds(value: &Member<'_>) -> Result<Duration, ProtocolErrorKind> {
-    match value {
-        // `as` saturates, so no number overflows. No lifetime beyond a day is honoured anyway.
-        Member::Number(number) => Some(*number as u64),
-        Member::Text(text) => whole_seconds(text),
-        // serde_json reads numbers this way with its feature `arbitrary_precision`, which another
-        // crate may have enabled.
-        Member::Other(value) => value.as_f64().map(|number| number as u64),
-        Member::Null => None,
+    /// Whether the body is still compressed, as gzip (RFC 1952 section 2.3.1), as Zstandard
+    /// (RFC 8878 section 3.1.1), or as its headers say (RFC 9110 section 8.4).
+    fn is_compressed(&self) -> bool {
+        let coding = self.headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii());
+        let is_coded = coding.is_some_and(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
+        self.body.starts_with(b"\x1f\x8b")
+            || self.body.starts_with(b"\x28\xb5\x2f\xfd")
+            || (is_coded && std::str::from_utf8(self.body).is_err())
     }
-    .map(Duration::from_secs)
-    .ok_or(ProtocolErrorKind::InvalidExpiresIn)
-}
-
-/// Parses digits with an optional minus sign and fraction. Drops the fraction, and returns 0 for a
-/// negative number. Accepts fewer spellings than the parser of `f64`, and does not link its tables.
-fn whole_seconds(text: &str) -> Option<u64> {
-    let number = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    let below_one = whole.is_empty() || text.starts_with('-');
-    // Parsing can fail only because the number is too large.
-    Some(if below_one { 0 } else { whole.parse().unwrap_or(u64::MAX) })
 }
 
 /// Reads a list of scopes (RFC 6749 section 3.3). Some servers send an array. A comma does not
@@ -227,21 +226,4 @@ fn spaced(text: &str) -> String {
     }
     spaced.truncate(spaced.trim_end_matches(' ').len());
     spaced
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_in_a_string_allow_only_a_minus_sign_and_a_fraction() {
-        let good = [("0", 0), ("3600", 3600), ("3599.9", 3599), ("5.", 5), (".5", 0), ("-5", 0), ("-0.5", 0)];
-        for (text, seconds) in good {
-            assert_eq!(whole_seconds(text), Some(seconds), "{text}");
-        }
-        assert_eq!(whole_seconds("99999999999999999999999"), Some(u64::MAX));
-        for text in ["", "-", ".", "-.", "+5", "--5", "5-", "1.2.3", " 5", "5 ", "5s", "1e3", "inf", "NaN", "0x10"] {
-            assert_eq!(whole_seconds(text), None, "{text}");
-        }
-    }
 }

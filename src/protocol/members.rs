@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde_core::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde_core::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 pub(super) struct NotAnObject;
@@ -30,6 +31,7 @@ pub(super) struct Object<'a> {
     pub(super) more: Map<String, Value>,
     /// A deciding member that occurred more than once.
     pub(super) repeated: Option<&'static str>,
+    pub(super) is_form: bool,
 }
 
 /// The value of a deciding member. Also the name of any member, which is always `Text`. Text
@@ -61,10 +63,15 @@ impl<'a> Object<'a> {
                 return Ok(());
             }
             *self = Self::default();
+            if self.read_around(body).is_ok() {
+                return Ok(());
+            }
+            *self = Self::default();
         }
         if !is_form || body.is_empty() {
             return Err(NotAnObject);
         }
+        self.is_form = true;
         for (name, value) in form_urlencoded::parse(body) {
             if let Some((name, place)) = self.place(&name) {
                 if place.replace(Member::Text(value)).is_some() {
@@ -75,6 +82,16 @@ impl<'a> Object<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads JSON that holds values which no Rust type can: a number beyond `f64`, a string with a
+    /// lone surrogate, lists in lists in lists. An unknown member with such a value is ignored
+    /// (RFC 6749 section 5.1); a token or its type may not have one. Slower than [`Reader`], so it
+    /// comes second.
+    fn read_around(&mut self, body: &'a [u8]) -> Result<(), serde_json::Error> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        json.deserialize_map(RawReader(self))?;
+        json.end()
     }
 
     /// Returns the name and the field of a deciding member, `None` for any other member.
@@ -94,14 +111,68 @@ impl<'a> Object<'a> {
     }
 
     /// Returns the error code: `error`, if it is a string that is not empty (`error = 1*NQSCHAR`).
-    /// At Bitbucket it is an object.
+    /// At Bitbucket it is an object. Without an `error`, some servers write the code into
+    /// `errorCode`, which elsewhere holds codes that have nothing to do with OAuth.
     pub(super) fn code(&self) -> Option<&str> {
         match &self.error {
             Some(Member::Text(code)) if !code.is_empty() => Some(code),
+            None | Some(Member::Null) if self.access_token.is_none() => {
+                self.text("errorCode").filter(|code| OAUTH_CODES.contains(code))
+            }
             _ => None,
         }
     }
+
+    /// Returns what the server says about its [`code`](Self::code).
+    pub(super) fn description(&self) -> Option<&str> {
+        let is_other = matches!(self.error, None | Some(Member::Null)) && self.code().is_some();
+        self.text("error_description").or_else(|| self.text("errorSummary").filter(|_| is_other))
+    }
+
+    /// Returns the names of the members, and of those one level below, but no values. The names of
+    /// a form are left out where the whole body may be a token.
+    pub(super) fn names(&self) -> Vec<String> {
+        let known = [
+            ("access_token", &self.access_token),
+            ("token_type", &self.token_type),
+            ("expires_in", &self.expires_in),
+            ("scope", &self.scope),
+            ("error", &self.error),
+        ];
+        let mut names: Vec<String> =
+            known.iter().filter(|(_, member)| member.is_some()).map(|(name, _)| (*name).to_owned()).collect();
+        for (name, value) in &self.more {
+            match value {
+                Value::Object(inner) if !inner.is_empty() => {
+                    names.extend(inner.keys().map(|below| format!("{name}.{below}")));
+                }
+                Value::String(text) if self.is_form && text.trim_matches('=').is_empty() => {}
+                _ => names.push(name.clone()),
+            }
+        }
+        names
+    }
 }
+
+/// The error codes of a token endpoint: RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5,
+/// RFC 8707 section 2, RFC 9449 sections 5 and 8.
+const OAUTH_CODES: [&str; 15] = [
+    "access_denied",
+    "authorization_pending",
+    "expired_token",
+    "invalid_client",
+    "invalid_dpop_proof",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_target",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "use_dpop_nonce",
+];
 
 /// Reads any value. The members of the outermost one go into the object.
 struct Reader<'o, 'de>(Option<&'o mut Object<'de>>);
@@ -170,4 +241,60 @@ impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader(None))
     }
+}
+
+/// Reads an object without looking into its values, and then what it can of each value.
+struct RawReader<'o, 'de>(&'o mut Object<'de>);
+
+impl<'de> Visitor<'de> for RawReader<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<&'de RawValue>()? {
+            let (name, value) = (lossy(name.get()).unwrap_or_default(), members.next_value::<&'de RawValue>()?.get());
+            if let Some((name, place)) = self.0.place(&name) {
+                let member = match serde_json::from_str(value) {
+                    Ok(member) => member,
+                    Err(error) if matches!(name, "access_token" | "token_type") => return Err(A::Error::custom(error)),
+                    Err(_) => lossy(value).map_or_else(|| Member::Other(Box::default()), Member::Text),
+                };
+                if place.replace(member).is_some() {
+                    self.0.repeated = Some(name);
+                }
+            } else if name != REFRESH_TOKEN {
+                // What the server says about an error is shown as far as it can be.
+                let text = || lossy(value).filter(|_| name == "error_description").map(Value::from);
+                let value = serde_json::from_str(value).ok().or_else(text);
+                self.0.more.extend(value.map(|value| (name.into_owned(), value)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns a JSON string with a replacement character for what is not Unicode.
+fn lossy(json: &str) -> Option<Cow<'_, str>> {
+    struct Lossy;
+
+    impl<'de> Visitor<'de> for Lossy {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON string")
+        }
+
+        fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+            Ok(String::from_utf8_lossy(bytes))
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
+        }
+    }
+
+    serde_json::Deserializer::from_str(json).deserialize_bytes(Lossy).ok()
 }

@@ -34,10 +34,24 @@ pub struct AccessToken(Arc<Parts>);
 
 struct Parts {
     header: HeaderValue,
-    expires_in: Option<Duration>,
+    lifetime: Lifetime,
     sent_at: Moment,
     scope: Option<Box<str>>,
     members: Option<Arc<Map<String, Value>>>,
+}
+
+/// The lifetime that a token response states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    pub(crate) stated: Option<Duration>,
+    /// What the response states instead of a lifetime, which counts as missing.
+    pub(crate) ignored: Option<&'static str>,
+}
+
+impl From<Option<Duration>> for Lifetime {
+    fn from(stated: Option<Duration>) -> Self {
+        Self { stated, ignored: None }
+    }
 }
 
 /// The only scheme that this crate sends (RFC 6750 section 2.1), however the server spells it.
@@ -49,7 +63,7 @@ impl AccessToken {
     /// `#`.
     pub(crate) fn new(
         token: &str,
-        expires_in: Option<Duration>,
+        lifetime: impl Into<Lifetime>,
         scope: Option<String>,
         members: Map<String, Value>,
         sent_at: Moment,
@@ -62,7 +76,13 @@ impl AccessToken {
         }
         let header = sensitive([SCHEME.as_bytes(), token.as_bytes()].concat());
         let members = (!members.is_empty()).then(|| Arc::new(members));
-        Some(Self(Arc::new(Parts { header, expires_in, sent_at, scope: scope.map(String::into_boxed_str), members })))
+        Some(Self(Arc::new(Parts {
+            header,
+            lifetime: lifetime.into(),
+            sent_at,
+            scope: scope.map(String::into_boxed_str),
+            members,
+        })))
     }
 
     /// Returns the raw token, for uses other than an HTTP request: a Git password, a queue message.
@@ -105,8 +125,9 @@ impl AccessToken {
     }
 
     /// Returns the lifetime that the server stated in `expires_in` (RFC 6749 section 5.1), counted
-    /// from [`sent_at`](Self::sent_at). A fraction of a second is cut off, and a negative number is
-    /// zero. Returns `None` if the server did not state one.
+    /// from [`sent_at`](Self::sent_at). A fraction of a second is cut off. Returns `None` if the
+    /// server did not state one, or if what it stated is no lifetime: zero, a negative number, a
+    /// date.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -119,7 +140,12 @@ impl AccessToken {
     /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.0.expires_in
+        self.0.lifetime.stated
+    }
+
+    /// Returns what the server stated instead of a lifetime, if it did.
+    pub(crate) fn ignored_lifetime(&self) -> Option<&'static str> {
+        self.0.lifetime.ignored
     }
 
     /// Returns the granted scope, with one space between two values (RFC 6749 section 3.3). `None`
@@ -204,7 +230,7 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
             .field("token", &"[redacted]")
-            .field("expires_in", &self.0.expires_in)
+            .field("expires_in", &self.0.lifetime.stated)
             .field("scope", &self.0.scope)
             .field("members", &self.0.members.iter().flat_map(|members| members.keys()).collect::<Vec<_>>())
             .finish()

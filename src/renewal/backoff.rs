@@ -77,7 +77,7 @@ mod tests {
             retry_after,
             retryable: status == 503,
             excerpt: None,
-            encoded: false,
+            hints: crate::error::Hints::default(),
         }))
     }
 

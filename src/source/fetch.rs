@@ -75,6 +75,8 @@ impl TokenSource {
         };
         let duration = self.0.clock.now().since(&sent_at);
         events.push(Told::Answered { duration, status, error: result.as_ref().err().cloned() });
+        let ignored = result.as_ref().ok().and_then(AccessToken::ignored_lifetime);
+        events.extend(ignored.map(|found| Told::LifetimeIgnored { found }));
         result
     }
 }
@@ -84,6 +86,7 @@ impl TokenSource {
 pub(super) enum Told {
     Requested { reason: Reason, retry: u32 },
     Answered { duration: Duration, status: Option<u16>, error: Option<Error> },
+    LifetimeIgnored { found: &'static str },
 }
 
 impl Told {
@@ -93,6 +96,7 @@ impl Told {
             Self::Answered { duration, status, error } => {
                 EventKind::Answered { duration: *duration, status: *status, error: error.as_ref() }
             }
+            Self::LifetimeIgnored { found } => EventKind::LifetimeIgnored { found },
         }
     }
 }

@@ -1,0 +1,96 @@
+//! The refusal of a token request (RFC 6749 section 5.2), and what helps against it. Imports
+//! `error`, and from `protocol` the modules `decode`, `members`, `request`, `retry_after`.
+
+use std::sync::Arc;
+
+use http::Uri;
+use http::header::{LOCATION, RETRY_AFTER};
+
+use super::Answer;
+use crate::error::{Denied, Error, Hints};
+use crate::protocol::credentials::Authentication;
+use crate::protocol::members::{Member, Object};
+use crate::protocol::request::TokenRequest;
+use crate::protocol::retry_after::retry_after;
+
+impl TokenRequest {
+    pub(super) fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
+        let mut redactor = self.redactor(answer.authentication);
+        if let Some(Member::Text(token)) = &object.access_token {
+            redactor = redactor.and(token);
+        }
+        let show = |text: &str| redactor.hide(text);
+        let (status, code) = (answer.status.as_u16(), object.code());
+        let retryable =
+            matches!(status, 408 | 429 | 500..=599) || matches!(code, Some("server_error" | "temporarily_unavailable"));
+        let compressed = code.is_none() && answer.is_compressed();
+        let excerpt = if code.is_none() && !compressed { redactor.excerpt(answer.body) } else { None };
+        let location = || answer.headers.get(LOCATION).and_then(|to| redirect(self.endpoint.uri(), to.as_bytes()));
+        Error::Denied(Arc::new(Denied {
+            endpoint: self.endpoint_host().to_owned(),
+            status,
+            code: code.map(show),
+            description: object.description().map(show),
+            uri: object.text("error_uri").map(show),
+            retry_after: answer
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| retry_after(value.as_bytes(), answer.sent_at.wall())),
+            retryable,
+            excerpt,
+            hints: Hints {
+                encoded: matches!(answer.authentication, Authentication::Basic { encoded: true, .. }),
+                compressed,
+                location: if answer.status.is_redirection() { location().map(|url| show(&url)) } else { None },
+            },
+        }))
+    }
+}
+
+/// Returns where a redirect of `from` leads (RFC 9110 section 10.2.2), without user info, query and
+/// fragment, in which there may be secrets.
+fn redirect(from: &Uri, location: &[u8]) -> Option<String> {
+    let location = String::from_utf8_lossy(location);
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    let location = location[..end].trim();
+    let (scheme, authority) = (from.scheme_str()?, from.authority()?.as_str());
+    if let Some((scheme, rest)) = location.split_once("://").filter(|(scheme, _)| !scheme.contains('/')) {
+        return Some(format!("{scheme}://{}", without_user_info(rest)));
+    }
+    if let Some(rest) = location.strip_prefix("//") {
+        return Some(format!("{scheme}://{}", without_user_info(rest)));
+    }
+    let path = if location.is_empty() || location.starts_with('/') {
+        location.to_owned()
+    } else {
+        let (folder, _) = from.path().rsplit_once('/')?;
+        format!("{folder}/{location}")
+    };
+    Some(format!("{scheme}://{authority}{path}"))
+}
+
+fn without_user_info(rest: &str) -> &str {
+    rest.rsplit_once('@').map_or(rest, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_shown_as_a_whole_url_without_what_may_be_secret() {
+        let from = Uri::from_static("https://auth.example.com:8443/a/token?tenant=x");
+        for (location, shown) in [
+            ("https://auth.example.com/token/", "https://auth.example.com/token/"),
+            ("https://login.example.com/?next=s3cret#s3cret", "https://login.example.com/"),
+            ("https://user:pass@login.example.com/x", "https://login.example.com/x"),
+            ("/a/token/?code=s3cret", "https://auth.example.com:8443/a/token/"),
+            ("token/", "https://auth.example.com:8443/a/token/"),
+            ("//login.example.com/token", "https://login.example.com/token"),
+            (" /a/token/ ", "https://auth.example.com:8443/a/token/"),
+            ("?x", "https://auth.example.com:8443"),
+        ] {
+            assert_eq!(redirect(&from, location.as_bytes()).as_deref(), Some(shown), "{location}");
+        }
+    }
+}
