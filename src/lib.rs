@@ -8,7 +8,8 @@
 //! use client_credentials::{Credentials, TokenRequest, TokenSource};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let credentials = Credentials::new("my-client", std::env::var("CLIENT_SECRET")?);
+//!     let secret = std::env::var("CLIENT_SECRET").map_err(|_| "set the variable CLIENT_SECRET")?;
+//!     let credentials = Credentials::new("my-client", secret);
 //!     let request = TokenRequest::new("https://auth.example.com/oauth/token")?
 //!         .audience("https://api.example.com");
 //!     let agent = TokenSource::new(credentials, request)?.agent();

@@ -1,12 +1,17 @@
-//! The eleven mistakes people make most, and what they are told, word for word: each text names the setting to change.
+//! The mistakes that people make most, and what they are told, word for word: each text names the setting to change.
 //! A change of one of these texts is a change for everybody who reads it: change it here first.
 
 use std::io;
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    Attempt, BasicEncoding, Credentials, Error, TokenRequest, TokenSource, TransportError, TransportErrorKind,
+    Attempt, BasicEncoding, BodyFormat, Credentials, Error, TokenRequest, TokenSource, TransportError,
+    TransportErrorKind,
 };
+
+/// The end of each refusal that may be about what was sent.
+const SENT: &str =
+    " (sent: HTTP Basic (BasicEncoding::Minimal), a form, audience \"https://api.example.com\", no scope)";
 
 fn credentials() -> Credentials {
     Credentials::new("my-client", "hush-hush")
@@ -66,8 +71,11 @@ fn what_main_prints_says_what_to_do() {
 fn mistake_1_a_wrong_secret() {
     assert_eq!(
         told(401, r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#),
-        "token request to auth.example.com: denied with status 401, invalid_client: \"Client authentication failed\"; \
-         check the client id and secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body)"
+        format!(
+            "token request to auth.example.com: denied with status 401, invalid_client: \"Client authentication \
+             failed\"{SENT}; check the client id and secret, and how they are sent (Credentials::basic_encoding, \
+             Credentials::in_body)"
+        )
     );
 }
 
@@ -83,8 +91,10 @@ fn mistake_1_a_secret_with_the_line_break_of_its_file() {
 fn mistake_2_a_secret_that_the_server_wants_unencoded() {
     assert_eq!(
         told(400, r#"{"error":"invalid_client"}"#),
-        "token request to auth.example.com: denied with status 400, invalid_client; check the client id and secret, \
-         and how they are sent (Credentials::basic_encoding, Credentials::in_body)"
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_client{SENT}; check the client id and \
+             secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body)"
+        )
     );
 }
 
@@ -92,13 +102,18 @@ fn mistake_2_a_secret_that_the_server_wants_unencoded() {
 fn mistake_3_no_audience() {
     assert_eq!(
         told(400, r#"{"error":"invalid_request","error_description":"audience is required"}"#),
-        "token request to auth.example.com: denied with status 400, invalid_request: \"audience is required\"; a \
-         parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope"
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_request: \"audience is required\"{SENT}; a \
+             parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope, and some \
+             say this of client authentication (Credentials::in_body, Credentials::basic_encoding)"
+        )
     );
     assert_eq!(
         told(400, r#"{"error":"invalid_target"}"#),
-        "token request to auth.example.com: denied with status 400, invalid_target; check TokenRequest::resource and \
-         TokenRequest::audience"
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_target{SENT}; check TokenRequest::resource \
+             and TokenRequest::audience"
+        )
     );
 }
 
@@ -106,8 +121,10 @@ fn mistake_3_no_audience() {
 fn mistake_4_a_scope_that_is_not_granted() {
     assert_eq!(
         told(400, r#"{"error":"invalid_scope","error_description":"admin is not allowed for this client"}"#),
-        "token request to auth.example.com: denied with status 400, invalid_scope: \"admin is not allowed for this \
-         client\"; ask only for scopes granted to this client (TokenRequest::scope)"
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_scope: \"admin is not allowed for \
+             this client\"{SENT}; ask only for scopes granted to this client (TokenRequest::scope)"
+        )
     );
 }
 
@@ -164,10 +181,16 @@ fn mistake_8_a_login_page() {
             "token request to auth.example.com: denied with status 302; redirects are never followed here; use the \
              final URL of the token endpoint",
         ),
-        (404, "", "token request to auth.example.com: denied with status 404; check the URL of the token endpoint"),
     ] {
         assert_eq!(told(status, body), expected);
     }
+    assert_eq!(
+        told(404, ""),
+        format!(
+            "token request to auth.example.com: denied with status 404{SENT}; check the URL of the token endpoint, and the \
+             client id"
+        )
+    );
 }
 
 #[test]
@@ -299,8 +322,8 @@ mod over_the_network {
         assert_eq!(
             error_at(&server.url()),
             format!(
-                "token request to {host}: denied with status 302; redirects are never followed here; use the final \
-                 URL of the token endpoint"
+                "token request to {host}: denied with status 302, which leads to https://login.example.com/; \
+                 redirects are never followed here; use the final URL of the token endpoint"
             )
         );
     }
@@ -352,32 +375,47 @@ fn mistake_1_a_wrong_secret_in_other_words() {
             r#"400, invalid_client_id: "client identifier invalid""#,
         ),
         (401, r#"{"error":"unauthorized_client"}"#, "401, unauthorized_client"),
-        (401, "", "401"),
-        (403, "", "403"),
     ] {
         assert_eq!(
             told(status, body),
-            format!("token request to auth.example.com: denied with status {said}; {remedy}")
+            format!("token request to auth.example.com: denied with status {said}{SENT}; {remedy}")
         );
     }
 }
 
 #[test]
-fn mistake_2_a_secret_that_the_server_wants_unencoded_is_said_where_encoding_matters() {
+fn d1_a_refused_secret_names_the_encodings_that_write_it_differently() {
     let body = r#"{"error":"invalid_client"}"#;
-    assert_eq!(
-        told_to(Credentials::new("my-client", "hush/hush=="), 401, body),
-        "token request to auth.example.com: denied with status 401, invalid_client; check the client id and secret; \
-         they hold characters that are encoded for HTTP Basic, which some servers do not undo: try \
-         Credentials::in_body or BasicEncoding::Raw (Credentials::basic_encoding)"
-    );
-    let plain = told(401, body);
-    for other in [
-        Credentials::new("my-client", "hush/hush==").basic_encoding(BasicEncoding::Raw),
-        Credentials::new("my-client", "hush/hush==").in_body(),
+    let told = |secret: &str, encoding| {
+        let text = told_to(Credentials::new("my-client", secret).basic_encoding(encoding), 401, body);
+        let (what, rest) = text.split_once(" (sent: ").expect("what was sent");
+        format!("{what}{}", rest.split_once("no scope)").expect("its end").1)
+    };
+    let refused = "token request to auth.example.com: denied with status 401, invalid_client; check the client id and \
+                   secret; they hold characters that servers decode differently: try";
+    let by = "(Credentials::basic_encoding)";
+    for (secret, encoding, others) in [
+        ("hush+hush", BasicEncoding::Minimal, "BasicEncoding::Raw, then Credentials::in_body"),
+        (
+            "hush+/hush==",
+            BasicEncoding::Minimal,
+            "BasicEncoding::Raw, then Credentials::in_body, then BasicEncoding::Rfc6749",
+        ),
+        ("hush/hush==", BasicEncoding::Minimal, "Credentials::in_body, then BasicEncoding::Rfc6749"),
+        ("hush/hush==", BasicEncoding::Raw, "Credentials::in_body, then BasicEncoding::Rfc6749"),
+        (
+            "hush/hush==",
+            BasicEncoding::Rfc6749,
+            "BasicEncoding::Raw, then Credentials::in_body, then BasicEncoding::Minimal",
+        ),
     ] {
-        assert_eq!(told_to(other, 401, body), plain);
+        assert_eq!(told(secret, encoding), format!("{refused} {others} {by}"), "{secret}");
     }
+    let plain = "token request to auth.example.com: denied with status 401, invalid_client; check the client id and \
+                 secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body)";
+    assert_eq!(told("hush-hush", BasicEncoding::Minimal), plain);
+    let in_body = told_to(Credentials::new("my-client", "hush/hush==").in_body(), 401, body);
+    assert!(in_body.ends_with(plain.split_once("; ").expect("a remedy").1), "{in_body}");
 }
 
 /// Auth0's answer.
@@ -388,9 +426,11 @@ fn mistake_3_no_audience_denied_by_403() {
             403,
             r#"{"error":"access_denied","error_description":"No audience parameter was provided, and no default audience has been configured"}"#
         ),
-        "token request to auth.example.com: denied with status 403, access_denied: \"No audience parameter was \
-         provided, and no default audience has been configured\"; allow this client the API at the authorization \
-         server, and name the API (TokenRequest::audience)"
+        format!(
+            "token request to auth.example.com: denied with status 403, access_denied: \"No audience parameter was \
+             provided, and no default audience has been configured\"{SENT}; allow this client the API at the authorization \
+             server, and name the API (TokenRequest::audience)"
+        )
     );
 }
 
@@ -399,9 +439,11 @@ fn mistake_3_no_audience_denied_by_403() {
 fn mistake_9_an_assertion_signed_by_a_wrong_clock() {
     assert_eq!(
         told(400, r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token"}"#),
-        "token request to auth.example.com: denied with status 400, invalid_grant: \"Invalid JWT: Token must be a \
-         short-lived token\"; the assertion or token that was sent is wrong or expired (TokenRequest::parameter); if \
-         this machine signs assertions, check its clock"
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_grant: \"Invalid JWT: Token must be a \
+             short-lived token\"{SENT}; the assertion or token that was sent is wrong or expired \
+             (TokenRequest::parameter); if this machine signs assertions, check its clock"
+        )
     );
 }
 
@@ -420,9 +462,11 @@ fn mistake_10_no_proxy_and_silence() {
 fn a_page_that_the_server_names_is_told() {
     assert_eq!(
         told(401, r#"{"error":"invalid_client","error_uri":"https://login.example.com/error?code=7000215\n"}"#),
-        "token request to auth.example.com: denied with status 401, invalid_client; check the client id and secret, and \
-         how they are sent (Credentials::basic_encoding, Credentials::in_body); see \
-         https://login.example.com/error?code=7000215\\n"
+        format!(
+            "token request to auth.example.com: denied with status 401, invalid_client{SENT}; check the client id and \
+             secret, and how they are sent (Credentials::basic_encoding, Credentials::in_body); see \
+             https://login.example.com/error?code=7000215\\n"
+        )
     );
 }
 
@@ -437,7 +481,337 @@ fn a_grant_that_the_server_does_not_give() {
     ] {
         assert_eq!(
             told(400, &format!(r#"{{"error":"{code}"}}"#)),
-            format!("token request to auth.example.com: denied with status 400, {code}; {remedy}")
+            format!("token request to auth.example.com: denied with status 400, {code}{SENT}; {remedy}")
         );
+    }
+}
+
+/// Where there is no OAuth error, it may be anything, so all of it is asked about.
+#[test]
+fn a_refusal_without_an_oauth_error_asks_about_everything() {
+    for (status, body, said) in [
+        (401, r#"{"error":9,"result":0}"#, r#"401: "{\"error\":9,\"result\":0}""#),
+        (401, "", "401"),
+        (403, "", "403"),
+        (400, "", "400"),
+        (400, "<html>Bad Request</html>", r#"400: "<html>Bad Request</html>""#),
+    ] {
+        assert_eq!(
+            told(status, body),
+            format!(
+                "token request to auth.example.com: denied with status {said}{SENT}; check the client id and secret, and how \
+                 they are sent (Credentials::basic_encoding, Credentials::in_body); there is no OAuth error in the \
+                 answer: check the URL of the token endpoint, the parameters and TokenRequest::scope, too"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_client_that_is_not_known_may_be_answered_by_404() {
+    assert_eq!(
+        told(404, r#"{"error":"other_error","error_description":"no such app"}"#),
+        format!(
+            "token request to auth.example.com: denied with status 404, other_error: \"no such app\"{SENT}; check the URL of \
+             the token endpoint, and the client id"
+        )
+    );
+}
+
+/// Whatever the server finds wrong with a JSON body, the text says that it was one.
+#[test]
+fn a_refusal_of_a_json_body_names_the_body_format() {
+    let told = |status, body: &str| {
+        let script = Script::new();
+        script.json(status, body);
+        let source = TokenSource::builder(credentials(), request().body_format(BodyFormat::Json))
+            .transport(script.clone())
+            .clock(script.clock())
+            .retries(0)
+            .build();
+        source.expect("a source").token().expect_err("an error").to_string()
+    };
+    let sent = " (sent: HTTP Basic (BasicEncoding::Minimal), a JSON body (many servers want a form: \
+                TokenRequest::body_format), audience \"https://api.example.com\", no scope)";
+    for (status, body, said, remedy) in [
+        (
+            400,
+            r#"{"error":"unsupported_grant_type"}"#,
+            "400, unsupported_grant_type",
+            "; check TokenRequest::grant_type",
+        ),
+        (400, r#"{"error":"other"}"#, "400, other", ""),
+        (415, "", "415", "; the server wants another format of the body (TokenRequest::body_format)"),
+        (
+            400,
+            r#"{"error":"invalid_client"}"#,
+            "400, invalid_client",
+            "; check the client id and secret, and how they are sent (Credentials::basic_encoding, \
+             Credentials::in_body)",
+        ),
+    ] {
+        assert_eq!(
+            told(status, body),
+            format!("token request to auth.example.com: denied with status {said}{sent}{remedy}")
+        );
+    }
+    assert_eq!(told(500, ""), format!("token request to auth.example.com: not available, status 500{sent}"));
+}
+
+/// What was sent, for each method of client authentication.
+#[test]
+fn a_refusal_says_what_was_sent() {
+    let body = r#"{"error":"other"}"#;
+    let refused = "token request to auth.example.com: denied with status 400, other (sent: ";
+    let api = "a form, audience \"https://api.example.com\"";
+    for (credentials, proof) in [
+        (credentials(), "HTTP Basic (BasicEncoding::Minimal)"),
+        (credentials().basic_encoding(BasicEncoding::Raw), "HTTP Basic (BasicEncoding::Raw)"),
+        (credentials().basic_encoding(BasicEncoding::Rfc6749), "HTTP Basic (BasicEncoding::Rfc6749)"),
+        (credentials().in_body(), "the client secret in the body"),
+        (Credentials::public("my-client"), "the client id alone"),
+    ] {
+        assert_eq!(told_to(credentials, 400, body), format!("{refused}{proof}, {api}, no scope)"));
+    }
+    let script = Script::new();
+    script.json(400, body);
+    script.json(400, body);
+    let long = format!("a\u{e9}{}", "b".repeat(100));
+    let scoped = request().scope("read write").and_then(|request| request.resource("urn:example:a"));
+    let source = TokenSource::builder(
+        credentials(),
+        scoped.expect("a request").audience(long).allow_origin("https://a.example").expect("an origin"),
+    )
+    .transport(script.clone())
+    .clock(script.clock())
+    .retries(0)
+    .build()
+    .expect("a source");
+    assert_eq!(
+        source.token().expect_err("an error").to_string(),
+        format!(
+            "{refused}HTTP Basic (BasicEncoding::Minimal), a form, audience \"a\\xc3\\xa9{}...\", resource \
+             \"urn:example:a\", scope \"read write\")",
+            "b".repeat(77)
+        )
+    );
+    let request = request().header("authorization", "Key k3y").expect("a header");
+    let source = TokenSource::builder(Credentials::none(), request).transport(script.clone()).retries(0).build();
+    assert_eq!(
+        source.expect("a source").token().expect_err("an error").to_string(),
+        format!("{refused}an Authorization header of your own, {api}, no scope)")
+    );
+}
+
+#[test]
+fn nobody_denied_anything_where_the_server_was_busy() {
+    assert_eq!(told(503, ""), "token request to auth.example.com: not available, status 503");
+    assert_eq!(
+        told(400, r#"{"error":"temporarily_unavailable"}"#),
+        format!("token request to auth.example.com: not available, status 400, temporarily_unavailable{SENT}")
+    );
+    assert_eq!(told(502, "<html>"), "token request to auth.example.com: not available, status 502: \"<html>\"");
+    assert_eq!(told(429, ""), "token request to auth.example.com: denied with status 429");
+}
+
+#[test]
+fn a_scope_that_is_not_granted_in_other_words() {
+    assert_eq!(
+        told(400, r#"{"error":"scope_invalid"}"#),
+        format!(
+            "token request to auth.example.com: denied with status 400, scope_invalid{SENT}; ask only for scopes granted to \
+             this client (TokenRequest::scope)"
+        )
+    );
+    assert_eq!(
+        told(400, r#"{"errorCode":"invalid_scope","errorSummary":"no scope for you"}"#),
+        format!(
+            "token request to auth.example.com: denied with status 400, invalid_scope: \"no scope for you\"{SENT}; ask only \
+             for scopes granted to this client (TokenRequest::scope)"
+        )
+    );
+}
+
+#[test]
+fn an_empty_secret_is_named_where_it_is_refused_and_an_empty_id_before() {
+    assert_eq!(
+        told_to(Credentials::new("my-client", ""), 401, r#"{"error":"invalid_client"}"#),
+        format!(
+            "token request to auth.example.com: denied with status 401, invalid_client{SENT}; the client secret was empty; \
+             check the client id and secret, and how they are sent (Credentials::basic_encoding, \
+             Credentials::in_body)"
+        )
+    );
+    for empty in [
+        Credentials::new("", "hush-hush"),
+        Credentials::new("", "hush-hush").in_body(),
+        Credentials::with_secret_from("", || Ok("hush-hush".into())),
+        Credentials::public(""),
+    ] {
+        let error = request().encode(&empty, &Attempt::default()).expect_err("an error").to_string();
+        assert_eq!(error, "the client id is empty; check where it is read from, or use Credentials::none");
+        assert!(TokenSource::builder(empty, request()).transport(Script::new()).build().is_err());
+    }
+}
+
+#[test]
+fn an_answer_without_a_token_names_the_members_that_are_there() {
+    let but = "token request to auth.example.com: status 200, but the answer holds no access_token";
+    let long = "n".repeat(50);
+    for (body, named) in [
+        (r#"{"tokenData":{"access_token":"s3cret-token"}}"#.to_owned(), ", only tokenData.access_token"),
+        (r#"{"token":"s3cret-token"}"#.to_owned(), ", only token"),
+        (r#"{"accessToken":"s3cret-token","expires_in":1}"#.to_owned(), ", only expires_in, accessToken"),
+        (r#"{"status":"error","msg":"Incorrect client secret"}"#.to_owned(), ", only msg, status"),
+        ("{}".to_owned(), ""),
+        (r#"{"a\r\nb":1,"hush-hush":2}"#.to_owned(), r", only a\r\nb, [redacted]"),
+        (format!(r#"{{"{long}":1}}"#), ", only nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn..."),
+        (
+            r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}"#.to_owned(),
+            ", only a, b, c, d, e, f, g, h and 2 more",
+        ),
+    ] {
+        assert_eq!(told(200, &body), format!("{but}{named}"));
+    }
+    assert_eq!(
+        told(200, r#"{"access_token":"","token_type":""}"#),
+        "token request to auth.example.com: status 200, but access_token is empty"
+    );
+}
+
+#[test]
+fn a_compressed_answer_is_named() {
+    for status in [200, 400] {
+        let script = Script::new();
+        script.answer(move |_, _| {
+            let answer = http::Response::builder().status(status).header("content-encoding", "gzip");
+            Ok(answer.body(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae".to_vec()).expect("a response"))
+        });
+        let told = text(credentials(), &script);
+        let compressed = "the answer is compressed, which was not asked for; let the transport decompress it (ureq's \
+                          feature \"gzip\")";
+        if status == 200 {
+            assert_eq!(told, format!("token request to auth.example.com: status 200, but {compressed}"));
+        } else {
+            assert!(told.contains(compressed), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_redirect_says_where_it_leads_without_its_query() {
+    let script = Script::new();
+    script.answer(|_, _| {
+        let to = "/token/?client_secret=hush-hush";
+        Ok(http::Response::builder().status(301).header("location", to).body(Vec::new()).expect("a response"))
+    });
+    assert_eq!(
+        text(credentials(), &script),
+        "token request to auth.example.com: denied with status 301, which leads to \
+         https://auth.example.com/token/; redirects are never followed here; use the final URL of the token endpoint"
+    );
+}
+
+#[test]
+fn a_url_that_is_none_is_shown_without_what_may_be_secret() {
+    for (url, told) in [
+        ("auth.example.com/token", r#""auth.example.com/token" has no scheme; it must begin with https://"#),
+        ("", r#""" is empty; it must be a URL that begins with https://"#),
+        (" ", r#"" " is empty; it must be a URL that begins with https://"#),
+        (
+            "https://auth.example.com/token\n",
+            r#""https://auth.example.com/token\n" holds a line break; trim the file or variable that it comes from"#,
+        ),
+        ("https://auth.example.com/a b", r#""https://auth.example.com/a b" holds a space or a control character"#),
+        ("https://[auth/token?key=hush-hush", r#""https://[auth/token" is not a URL"#),
+        (
+            "https://auth.example.com:port/token?key=hush-hush",
+            r#""https://auth.example.com:port/token" is not an http(s) URL with a host, without user info, with a port from 0 to 65535"#,
+        ),
+        (
+            "ftp://auth.example.com/token",
+            r#""ftp://auth.example.com/token" is not an http(s) URL with a host, without user info, with a port from 0 to 65535"#,
+        ),
+        (
+            "https://user:hush-hush@auth.example.com/token",
+            "the URL (not shown, because it may hold a password) is not an http(s) URL with a host, without user info, \
+             with a port from 0 to 65535",
+        ),
+        (
+            "user:hush-hush@auth.example.com",
+            "the URL (not shown, because it may hold a password) has no scheme; it must begin with https://",
+        ),
+    ] {
+        let error = TokenRequest::new(url).expect_err(url).to_string();
+        assert_eq!(error, format!("token endpoint: {told}"));
+        let error = request().allow_origin(url).expect_err(url).to_string();
+        assert_eq!(error, format!("TokenRequest::allow_origin: {told}"));
+    }
+    assert_eq!(
+        TokenRequest::new("https://auth.example.com/token#a").expect_err("an error").to_string(),
+        "token endpoint: \"https://auth.example.com/token\" has a fragment, which is not allowed (RFC 6749 section 3.2)"
+    );
+}
+
+#[test]
+fn a_signed_assertion_is_not_supported_yet_and_the_text_says_so() {
+    for name in ["client_assertion", "client_assertion_type"] {
+        assert_eq!(
+            request().parameter(name, "x").expect_err("an error").to_string(),
+            format!(
+                "parameter \"{name}\": client authentication by a signed assertion (RFC 7523 section 2.2) is not \
+                 supported yet; until it is, a Transport of your own can add the parameter"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_script_without_answers_says_so_first() {
+    assert_eq!(
+        text(credentials(), &Script::new()),
+        "token request to auth.example.com: the script has no answer left; add one for each token request \
+         (test_util::Script::token)"
+    );
+}
+
+/// Both sides of a port that speaks something else, and a client certificate that is missing.
+#[test]
+fn a_port_that_speaks_something_else_is_asked_about() {
+    let told = |endpoint: &str, kind, cause: &str| {
+        let script = Script::new();
+        script.fail(TransportError::new(kind, cause));
+        let request = TokenRequest::new(endpoint).expect("a request").audience("https://api.example.com");
+        let source = TokenSource::builder(credentials(), request).transport(script).retries(0).build();
+        source.expect("a source").token().expect_err("an error").to_string()
+    };
+    let (https, http) = ("https://auth.example.com/token", "http://localhost/token");
+    assert_eq!(
+        told(https, TransportErrorKind::Tls, "received corrupt message of type InvalidContentType"),
+        "token request to auth.example.com: TLS failed, because the answer was something else; does that port speak \
+         TLS, or does it want http?"
+    );
+    assert_eq!(
+        told(https, TransportErrorKind::Tls, "received fatal alert: CertificateRequired"),
+        "token request to auth.example.com: TLS failed, because the server refused; does it want a client certificate \
+         (UreqTransport::with_agent)?"
+    );
+    assert_eq!(
+        told(https, TransportErrorKind::Other, "Broken pipe"),
+        "token request to auth.example.com: the connection failed before the answer was complete; does the server \
+         want a client certificate (UreqTransport::with_agent)?"
+    );
+    assert_eq!(
+        told(http, TransportErrorKind::Other, "invalid HTTP version"),
+        "token request to localhost: the connection failed before the answer was complete; does that port want https?"
+    );
+}
+
+/// `Error: NotPresent` does not say which variable is missing.
+#[test]
+fn programs_on_our_pages_name_the_variable_that_is_missing() {
+    let pages = [include_str!("../README.md"), include_str!("../src/lib.rs"), include_str!("../docs/how-do-i.md")];
+    for line in pages.iter().flat_map(|page| page.lines()).filter(|line| line.contains("env::var(")) {
+        assert!(line.contains("map_err"), "{line}");
     }
 }

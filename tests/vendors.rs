@@ -444,8 +444,8 @@ fn sap_gets_the_same_secret_each_way() {
     let encoded = request.encode(&sap().credentials, &Attempt::default()).expect("an HTTP request");
     let raw = Credentials::new("sb-app!t123", "a/bc==").basic_encoding(BasicEncoding::Raw);
     let raw = request.encode(&raw, &Attempt::default()).expect("an HTTP request");
-    // sb-app%21t123:a%2Fb%2Bc%3D%3D and sb-app!t123:a/bc==
-    assert_eq!(encoded.headers()["authorization"], "Basic c2ItYXBwJTIxdDEyMzphJTJGYiUyQmMlM0QlM0Q=");
+    // sb-app!t123:a/b%2Bc== and sb-app!t123:a/bc==
+    assert_eq!(encoded.headers()["authorization"], "Basic c2ItYXBwIXQxMjM6YS9iJTJCYz09");
     assert_eq!(raw.headers()["authorization"], "Basic c2ItYXBwIXQxMjM6YS9iYz09");
 }
 

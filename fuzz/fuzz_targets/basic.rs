@@ -2,9 +2,10 @@
 //!
 //! - the header is `Basic ` and strict base64 of id, colon, secret, and marked sensitive;
 //! - `Rfc6749` and `Minimal`: split at the first colon and percent-decoded, with `+` read as a space, both halves are
-//!   the id and the secret; `Minimal` also where the server leaves `+` alone; `Rfc6749` uses `A-Za-z0-9*-._%+` only;
+//!   the id and the secret; `Minimal` even where the server leaves `+` alone; `Rfc6749` uses `A-Za-z0-9*-._%+` only;
+//! - `Minimal` escapes `%`, `+` and `&`, and `:` in the id, and nothing else;
 //! - `Raw`: the bytes as they are; an id with a colon is refused;
-//! - control characters are refused, whatever the encoding, in the body too; nothing else is;
+//! - control characters and an empty id are refused, whatever the encoding, in the body too; nothing else is;
 //! - an error says the same whatever the secret is.
 //!
 //! Input: a byte for the encoding, a byte for the length of the id, id and secret.
@@ -28,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     let (id, secret) = text.split_at(length);
     let encoding = [BasicEncoding::Rfc6749, BasicEncoding::Minimal, BasicEncoding::Raw][usize::from(*choice) % 3];
 
-    let control = text.chars().any(char::is_control);
+    let control = text.chars().any(char::is_control) || id.is_empty();
     let colon = encoding == BasicEncoding::Raw && id.contains(':');
     let in_body = REQUEST.with(|request| request.encode(&Credentials::new(id, secret).in_body(), &Attempt::default()));
     assert_eq!(in_body.is_err(), control, "{id:?} {secret:?} in the body");

@@ -265,15 +265,15 @@ impl Built {
         let value = || Credentials::new(id, secret.as_str());
         let pair = |encoding| encoded_pair(id, &secret, encoding).map_or(Proof::Impossible, Proof::Basic);
         let (credentials, proof) = match kind {
-            'm' => (value().basic_encoding(BasicEncoding::Minimal), pair(BasicEncoding::Minimal)),
+            'c' => (value().basic_encoding(BasicEncoding::Rfc6749), pair(BasicEncoding::Rfc6749)),
             'r' => (value().in_body().basic_encoding(BasicEncoding::Raw), pair(BasicEncoding::Raw)),
             'i' => {
                 self.client = pairs(&[("client_id", id), ("client_secret", &secret)]);
                 (value().in_body(), Proof::Body(id.to_owned(), secret.clone()))
             }
             'P' => (instance(|all| &all.provided[slot]), Proof::ProvidedBasic(slot, 0)),
-            'M' => (
-                instance(|all| &all.provided[slot]).basic_encoding(BasicEncoding::Minimal),
+            'C' => (
+                instance(|all| &all.provided[slot]).basic_encoding(BasicEncoding::Rfc6749),
                 Proof::ProvidedBasic(slot, 1),
             ),
             'R' => {
@@ -288,7 +288,7 @@ impl Built {
                 (instance(|all| &all.public[slot]).in_body(), Proof::Public(slot))
             }
             'n' => (instance(|all| &all.nothing[slot]).basic_encoding(BasicEncoding::Raw), Proof::Nothing(slot)),
-            _ => (value(), pair(BasicEncoding::Rfc6749)),
+            _ => (value(), pair(BasicEncoding::Minimal)),
         };
         match proof {
             Proof::Basic(_) => self.basic = Some((id.to_owned(), secret)),
@@ -296,7 +296,7 @@ impl Built {
             _ => {}
         }
         let by_value = matches!(proof, Proof::Basic(_) | Proof::Body(..));
-        self.question.proof = if by_value && control { Proof::Impossible } else { proof };
+        self.question.proof = if by_value && (control || id.is_empty()) { Proof::Impossible } else { proof };
         self.credentials = credentials;
     }
 
@@ -368,9 +368,7 @@ pub fn encoded_pair(id: &str, secret: &str, encoding: BasicEncoding) -> Option<V
         for byte in text.bytes() {
             let bare = match encoding {
                 BasicEncoding::Raw => true,
-                BasicEncoding::Minimal => {
-                    matches!(byte, 0x21..=0x7e) && !b"%+&".contains(&byte) && !(part == 0 && byte == b':')
-                }
+                BasicEncoding::Minimal => !b"%+&".contains(&byte) && !(part == 0 && byte == b':'),
                 _ => byte.is_ascii_alphanumeric() || b"*-._".contains(&byte),
             };
             match byte {

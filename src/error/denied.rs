@@ -1,10 +1,11 @@
 //! The authorization server refused the token request. Imports `redact`.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use super::COMPRESSED;
+use super::{COMPRESSED, Sent};
 use crate::redact::Excerpt;
 
 /// The authorization server refused the token request (RFC 6749 section 5.2).
@@ -42,9 +43,7 @@ pub struct Denied {
 /// What the remedy depends on, apart from status and code.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hints {
-    /// Whether HTTP Basic carried the id or the secret in an encoded form, which the server may not
-    /// have decoded.
-    pub(crate) encoded: bool,
+    pub(crate) sent: Sent,
     /// Whether the body is compressed, so that it could not be read.
     pub(crate) compressed: bool,
     /// Where a redirect leads, without its query.
@@ -151,19 +150,38 @@ impl Denied {
         &self.endpoint
     }
 
-    fn remedy(&self) -> Option<&'static str> {
-        Some(match (self.status, self.code.as_deref()) {
+    /// Returns what became of the request.
+    fn outcome(&self) -> &'static str {
+        match (self.status, self.code.as_deref()) {
+            // Nobody denied anything.
+            (408 | 500..=599, _) | (_, Some("server_error" | "temporarily_unavailable")) => "not available,",
+            _ => "denied with",
+        }
+    }
+
+    /// Whether what was sent may be the reason.
+    fn concerns_what_was_sent(&self) -> bool {
+        !matches!(self.status, 300..=399 | 407 | 408 | 429 | 501..=599)
+    }
+
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let text = match (self.status, self.code.as_deref()) {
+            (400 | 401 | 403, None) => {
+                let https = if self.status == 400 && self.hints.sent.is_plain_http {
+                    "; does that port want https?"
+                } else {
+                    ""
+                };
+                let credentials = self.hints.sent.credentials_remedy();
+                return Some(Cow::Owned(format!(
+                    "{credentials}; there is no OAuth error in the answer: check the URL of the token endpoint, the \
+                     parameters and TokenRequest::scope, too{https}"
+                )));
+            }
             // The code of the RFC, the codes that vendors use instead, and a status without a code.
             (401, _)
-            | (403, None)
             | (_, Some("invalid_client" | "invalid_client_id" | "incorrect_client_credentials" | "unauthorized")) => {
-                if self.hints.encoded {
-                    "check the client id and secret; they hold characters that are encoded for HTTP Basic, which some \
-                     servers do not undo: try Credentials::in_body or BasicEncoding::Raw (Credentials::basic_encoding)"
-                } else {
-                    "check the client id and secret, and how they are sent (Credentials::basic_encoding, \
-                     Credentials::in_body)"
-                }
+                return Some(Cow::Owned(self.hints.sent.credentials_remedy()));
             }
             (_, Some("access_denied")) => {
                 "allow this client the API at the authorization server, and name the API (TokenRequest::audience)"
@@ -181,19 +199,23 @@ impl Denied {
             }
             (_, Some("unsupported_grant_type")) => "check TokenRequest::grant_type",
             (_, Some("invalid_request")) => {
-                "a parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope"
+                "a parameter is missing or wrong; many servers need TokenRequest::audience or TokenRequest::scope, and \
+                 some say this of client authentication (Credentials::in_body, Credentials::basic_encoding)"
             }
             (300..=399, _) => "redirects are never followed here; use the final URL of the token endpoint",
-            (404 | 405, _) => "check the URL of the token endpoint",
+            (404, _) => "check the URL of the token endpoint, and the client id",
+            (405, _) => "check the URL of the token endpoint",
             (407, _) => "the proxy wants credentials; give UreqTransport::with_agent an agent with a proxy",
+            (415, _) => "the server wants another format of the body (TokenRequest::body_format)",
             _ => return None,
-        })
+        };
+        Some(Cow::Borrowed(text))
     }
 }
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "token request to {}: denied with status {}", self.endpoint, self.status)?;
+        write!(f, "token request to {}: {} status {}", self.endpoint, self.outcome(), self.status)?;
         if let Some(code) = &self.code {
             write!(f, ", {}", Excerpt(code.as_bytes()))?;
         }
@@ -208,6 +230,9 @@ impl fmt::Display for Denied {
         }
         if let Some(location) = &self.hints.location {
             write!(f, ", which leads to {}", Excerpt(location.as_bytes()))?;
+        }
+        if self.concerns_what_was_sent() {
+            write!(f, " ({})", self.hints.sent)?;
         }
         if let Some(delay) = self.retry_after {
             write!(f, "; retry after {} s", delay.as_secs())?;

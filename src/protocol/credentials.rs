@@ -163,7 +163,7 @@ impl Credentials {
     }
 
     /// Sends the id and the secret by HTTP Basic in this encoding. Default:
-    /// [`BasicEncoding::Rfc6749`]. Changes nothing for credentials without a secret.
+    /// [`BasicEncoding::Minimal`]. Changes nothing for credentials without a secret.
     ///
     /// ```
     /// # use client_credentials::{Attempt, BasicEncoding, Credentials, TokenRequest};
@@ -214,7 +214,10 @@ impl Credentials {
                 };
                 present(client_id, secret, *sent)
             }
-            Method::Public { client_id, .. } => Ok(Authentication::ClientId(client_id.clone())),
+            Method::Public { client_id, .. } => {
+                check("id", client_id)?;
+                Ok(Authentication::ClientId(client_id.clone()))
+            }
             Method::None { .. } => Ok(Authentication::Nothing),
         }
     }
@@ -225,9 +228,9 @@ impl Credentials {
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent } => {
-                // Each encoding writes a space differently, so how the secret is sent is part of
-                // the key.
-                let shown = present(client_id, Secret::from(" "), *sent)?;
+                // Each encoding writes this differently, so how the secret is sent is part of the
+                // key.
+                let shown = present(client_id, Secret::from("+ "), *sent)?;
                 Ok((shown, Some(instance.clone())))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
@@ -253,7 +256,7 @@ impl fmt::Debug for Credentials {
 
 /// The client authentication of one request.
 pub(crate) enum Authentication {
-    Basic { header: HeaderValue, secret: Secret, encoded: bool },
+    Basic { header: HeaderValue, secret: Secret, encoding: BasicEncoding, others: Vec<&'static str> },
     Body { client_id: String, secret: Secret },
     ClientId(String),
     Nothing,
@@ -273,22 +276,33 @@ impl PartialEq for Instance {
 impl Eq for Instance {}
 
 fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication, Error> {
-    for (name, text) in [("id", client_id), ("secret", secret.secret())] {
-        // RFC 6749 sections A.1 and A.2 allow visible characters and the space; Appendix B allows
-        // all of Unicode.
-        if text.chars().any(char::is_control) {
-            return Err(Error::configuration(format!(
-                "the client {name} holds a control character; is there a line break at its end?"
-            )));
-        }
-    }
+    check("id", client_id)?;
+    check("secret", secret.secret())?;
     match sent {
         Sent::Basic(encoding) => {
-            let (header, encoded) = basic::header(client_id, secret.secret(), encoding)?;
-            Ok(Authentication::Basic { header, secret, encoded })
+            let header = basic::header(client_id, secret.secret(), encoding)?;
+            let others = basic::others(client_id, secret.secret(), encoding);
+            Ok(Authentication::Basic { header, secret, encoding, others })
         }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
     }
+}
+
+/// Refuses control characters, and an empty client id. RFC 6749 sections A.1 and A.2 allow visible
+/// characters and the space; Appendix B allows all of Unicode. An empty secret is legal
+/// (section 2.3.1), so it is sent.
+fn check(name: &str, text: &str) -> Result<(), Error> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::configuration(format!(
+            "the client {name} holds a control character; is there a line break at its end?"
+        )));
+    }
+    if name == "id" && text.is_empty() {
+        return Err(Error::configuration(
+            "the client id is empty; check where it is read from, or use Credentials::none",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

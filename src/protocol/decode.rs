@@ -22,7 +22,7 @@ use crate::protocol::decode::lifetime::lifetime;
 use crate::protocol::members::{Member, NotAnObject, Object};
 use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
-use crate::redact::Excerpt;
+use crate::redact::{Excerpt, Redactor};
 
 impl TokenRequest {
     /// Reads the response to this request (RFC 6749 sections 5.1 and 5.2).
@@ -49,16 +49,17 @@ impl TokenRequest {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn decode<B: AsRef<[u8]>>(&self, response: &http::Response<B>, sent_at: Moment) -> Result<AccessToken, Error> {
-        self.decode_sent(response, sent_at, &Authentication::Nothing)
+        self.decode_sent(response, sent_at, None)
     }
 
     /// Works like [`decode`](Self::decode), for a request that was sent with this client
-    /// authentication: if the server repeated its secret, no error shows it.
+    /// authentication: an error says what was sent, and does not show a secret that the server
+    /// repeated.
     pub(crate) fn decode_sent<B: AsRef<[u8]>>(
         &self,
         response: &http::Response<B>,
         sent_at: Moment,
-        authentication: &Authentication,
+        authentication: Option<&Authentication>,
     ) -> Result<AccessToken, Error> {
         let answer = Answer {
             status: response.status(),
@@ -114,7 +115,7 @@ impl TokenRequest {
             None | Some(Member::Null) => {}
             Some(Member::Text(name)) if name.is_empty() || self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
-                let name = self.redactor(answer.authentication).and(token).hide(name);
+                let name = answer.redactor(self).and(token).hide(name);
                 return Err(ProtocolErrorKind::UnsupportedTokenType(name).into());
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)")).into()),
@@ -134,7 +135,7 @@ impl TokenRequest {
     /// Names the members that are there instead of `access_token`, without their values.
     fn missing(&self, object: &Object<'_>, answer: &Answer<'_>) -> Wrong {
         const MOST: usize = 8;
-        let (names, redactor) = (object.names(), self.redactor(answer.authentication));
+        let (names, redactor) = (object.names(), answer.redactor(self));
         let mut detail = String::from("the answer holds no access_token");
         for (at, name) in names.iter().take(MOST).enumerate() {
             let between = if at == 0 { ", only " } else { ", " };
@@ -180,10 +181,15 @@ struct Answer<'a> {
     headers: &'a HeaderMap,
     body: &'a [u8],
     sent_at: Moment,
-    authentication: &'a Authentication,
+    /// `None` if somebody else sent the request.
+    authentication: Option<&'a Authentication>,
 }
 
 impl Answer<'_> {
+    fn redactor(&self, request: &TokenRequest) -> Redactor {
+        request.redactor(self.authentication.unwrap_or(&Authentication::Nothing))
+    }
+
     fn is_form(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(|value| {
             let name = value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default();

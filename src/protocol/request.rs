@@ -322,6 +322,12 @@ impl TokenRequest {
                 "parameter {name:?}: a parameter without a name or a value counts as left out (RFC 6749 section 3.2)"
             )));
         }
+        if matches!(name, "client_assertion" | "client_assertion_type") {
+            return Err(Error::configuration(format!(
+                "parameter {name:?}: client authentication by a signed assertion (RFC 7523 section 2.2) is not \
+                 supported yet; until it is, a Transport of your own can add the parameter"
+            )));
+        }
         if RESERVED_PARAMETERS.contains(&name) {
             return Err(Error::configuration(format!(
                 "parameter {name:?}: use the method of TokenRequest or Credentials that writes it"
@@ -514,6 +520,10 @@ impl TokenRequest {
 
     pub(crate) fn names_an_origin(&self) -> bool {
         !self.origins.is_empty()
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.endpoint.uri().scheme() == Some(&http::uri::Scheme::HTTPS)
     }
 
     /// Returns the host and port of the token endpoint, for messages.

@@ -64,14 +64,14 @@ impl TokenSource {
             Ok(mut response) => {
                 let result = if response.body().len() > attempt.max_body {
                     Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
-                        .into_error(self.0.request.endpoint_host()))
+                        .into_error(self.0.request.endpoint_host(), self.0.request.is_https()))
                 } else {
-                    self.0.request.decode_sent(&response, sent_at, &authentication)
+                    self.0.request.decode_sent(&response, sent_at, Some(&authentication))
                 };
                 response.body_mut().zeroize();
                 result
             }
-            Err(error) => Err(error.into_error(self.0.request.endpoint_host())),
+            Err(error) => Err(error.into_error(self.0.request.endpoint_host(), self.0.request.is_https())),
         };
         let duration = self.0.clock.now().since(&sent_at);
         events.push(Told::Answered { duration, status, error: result.as_ref().err().cloned() });

@@ -210,5 +210,6 @@ impl fmt::Debug for Script {
 }
 
 fn nobody() -> TransportError {
-    TransportError::new(TransportErrorKind::Connect, "the script has no answer left")
+    TransportError::new(TransportErrorKind::Connect, "an empty test_util::Script")
+        .says("the script has no answer left; add one for each token request (test_util::Script::token)")
 }

@@ -68,7 +68,10 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
     // Each with a text that its server knows and may repeat.
     let sources = [
         (build(basic.clone(), question()), SECRET),
-        (build(basic.clone(), question().scope("basic").unwrap()), &basic_value()),
+        (
+            build(basic.clone().basic_encoding(BasicEncoding::Rfc6749), question().scope("basic").unwrap()),
+            &basic_value(),
+        ),
         (build(basic.clone().in_body(), question()), SECRET),
         (build(basic.clone().in_body(), question().body_format(BodyFormat::Json)), &encoded(SECRET)),
         (build(basic.clone().basic_encoding(BasicEncoding::Minimal), question()), SECRET),
@@ -124,7 +127,7 @@ fn nothing_that_is_logged_or_printed_on_a_full_run_holds_a_secret() {
             Behaviour::json(200, &serde_json::json!({"access_token": "x", "token_type": once}).to_string()),
             Behaviour::json(200, &format!("{{\"access_token\":\"{} {}\"}}", TOKENS[3], TOKENS[3])),
             Behaviour::json(200, &format!(r#"{{"access_token":"{}","token_type":"mac"}}"#, TOKENS[3])),
-            Behaviour::json(200, &format!(r#"{{"access_token":"{}","expires_in":true}}"#, TOKENS[3])),
+            Behaviour::json(200, &format!(r#"{{"access_token":"{} ","expires_in":true}}"#, TOKENS[3])),
             Behaviour::json(200, &format!("{{\"access_token\":\"{}\"", TOKENS[3])),
             Behaviour::redirect(307, "/elsewhere"),
             Behaviour::token(TOKENS[3], 60).cut_in_head(Step::Close),

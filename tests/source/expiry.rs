@@ -60,12 +60,13 @@ fn ex_03_a_short_life_is_not_stale_at_birth() {
     assert!((seconds(4)..=seconds(6)).contains(&renews), "{renews:?}");
 }
 
+/// A lifetime of zero in the answer counts as missing (D6), so only a setting can say it.
 #[test]
-fn ex_04_a_lifetime_of_zero_serves_this_call_only() {
+fn ex_04_d6_a_fallback_lifetime_of_zero_serves_this_call_only() {
     let script = Script::new();
     script.token("T1", 0);
     script.token("T2", 0);
-    let source = source(&script);
+    let source = builder(&script).fallback_lifetime(Some(Duration::ZERO)).build().expect("a source");
     let before = client_credentials::Clock::now(&script.clock());
     assert_eq!(source.token().expect("a token").secret(), "T1");
     assert_eq!(source.token().expect("a token").secret(), "T2");

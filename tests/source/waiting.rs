@@ -83,7 +83,7 @@ fn one_elected_caller_renews_inside_the_window_and_nobody_else_waits() {
 fn whoever_has_less_time_than_the_spacing_of_fetches_is_told_so_at_once() {
     let script = Script::new();
     script.token("T1", 0);
-    let source = source(&script);
+    let source = builder(&script).fallback_lifetime(Some(Duration::ZERO)).build().expect("a source");
     source.token().expect("a token for this call only");
     let before = client_credentials::Clock::now(&script.clock());
     // The next fetch is due in a second; with exactly as much nothing would be left for it.

@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use http::Uri;
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
 
 use super::Answer;
-use crate::error::{Denied, Error, Hints};
+use crate::error::{Denied, Error, Hints, Proof, SecretIn, Sent};
 use crate::protocol::credentials::Authentication;
 use crate::protocol::members::{Member, Object};
-use crate::protocol::request::TokenRequest;
+use crate::protocol::request::{BodyFormat, TokenRequest};
 use crate::protocol::retry_after::retry_after;
+use crate::redact::Secret;
 
 impl TokenRequest {
     pub(super) fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
-        let mut redactor = self.redactor(answer.authentication);
+        let mut redactor = answer.redactor(self);
         if let Some(Member::Text(token)) = &object.access_token {
             redactor = redactor.and(token);
         }
@@ -39,11 +40,33 @@ impl TokenRequest {
             retryable,
             excerpt,
             hints: Hints {
-                encoded: matches!(answer.authentication, Authentication::Basic { encoded: true, .. }),
+                sent: self.sent(answer.authentication),
                 compressed,
                 location: if answer.status.is_redirection() { location().map(|url| show(&url)) } else { None },
             },
         }))
+    }
+
+    /// Returns what was sent, for the text of a refusal.
+    fn sent(&self, authentication: Option<&Authentication>) -> Sent {
+        let secret = |how, secret: &Secret| Proof::Secret { how, is_empty: secret.secret().is_empty() };
+        Sent {
+            proof: match authentication {
+                None => Proof::Unknown,
+                Some(Authentication::Basic { secret: value, encoding, others, .. }) => {
+                    secret(SecretIn::Basic { encoding: encoding.name(), others: others.clone() }, value)
+                }
+                Some(Authentication::Body { secret: value, .. }) => secret(SecretIn::Body, value),
+                Some(Authentication::ClientId(_)) => Proof::IdAlone,
+                Some(Authentication::Nothing) if self.headers.contains_key(AUTHORIZATION) => Proof::OwnHeader,
+                Some(Authentication::Nothing) => Proof::Nothing,
+            },
+            is_json: self.body_format == BodyFormat::Json,
+            is_plain_http: !self.is_https(),
+            audience: self.audience.clone().unwrap_or_default(),
+            resource: self.resources.join(" "),
+            scope: self.scopes.join(" "),
+        }
     }
 }
 
