@@ -57,7 +57,9 @@ impl Schedule {
     /// The schedule of a token whose answer said `expires_in`.
     pub(crate) fn new(expires_in: Option<Duration>, renewal: Renewal, jitter: Jitter, settings: &Settings) -> Self {
         let stated = expires_in.map(|stated| stated.min(LONGEST_LIFETIME));
-        let Some(lifetime) = stated.or(settings.fallback_lifetime) else {
+        let longest = settings.longest_lifetime;
+        let lifetime = stated.or(settings.fallback_lifetime).map(|lifetime| lifetime.min(longest.unwrap_or(lifetime)));
+        let Some(lifetime) = lifetime.or(longest) else {
             return Self { renew: Duration::MAX, expired: Duration::MAX };
         };
         let early = match settings.early_expiry {
@@ -142,6 +144,25 @@ mod tests {
         };
         // The window of a fifth of the lifetime, at most 5 minutes, comes before the margin.
         assert_eq!((renew(20).as_secs(), renew(3600).as_secs()), (20 - 10 - 4, 3600 - 30 - 300));
+    }
+
+    #[test]
+    fn d39_a_lifetime_is_at_most_the_longest_whoever_states_it() {
+        let expired = |stated: Option<u64>, fallback: Option<u64>, longest: u64| {
+            let settings = Settings {
+                longest_lifetime: Some(Duration::from_secs(longest)),
+                fallback_lifetime: fallback.map(Duration::from_secs),
+                ..Settings::default()
+            };
+            let stated = stated.map(Duration::from_secs);
+            Schedule::new(stated, Renewal::OnSchedule, Jitter::default(), &settings).expired.as_secs()
+        };
+        assert_eq!(expired(Some(43_200), Some(300), 1800), 1800);
+        assert_eq!(expired(Some(600), Some(300), 1800), 600);
+        assert_eq!(expired(None, Some(7200), 1800), 1800);
+        assert_eq!(expired(None, Some(300), 1800), 300);
+        assert_eq!(expired(None, None, 1800), 1800);
+        assert_eq!(expired(Some(u64::MAX), None, u64::MAX), 86_400);
     }
 
     #[test]

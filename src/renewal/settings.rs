@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) early_expiry: Option<Duration>,
     /// With `None`, a token without `expires_in` never expires.
     pub(crate) fallback_lifetime: Option<Duration>,
+    /// If set, a longer lifetime counts as this.
+    pub(crate) longest_lifetime: Option<Duration>,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) retries: u32,
@@ -37,6 +39,7 @@ impl Default for Settings {
         Self {
             early_expiry: None,
             fallback_lifetime: Some(FALLBACK_LIFETIME),
+            longest_lifetime: None,
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             retries: RETRIES,

@@ -55,6 +55,9 @@ pub struct TokenSourceBuilder {
     shared: Option<Box<FindSlot>>,
 }
 
+/// A longer timeout counts as this.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Finds the shared slot of a token request. It is a closure, so that a program without a shared
 /// cache contains neither the keys nor the map.
 type FindSlot = dyn Fn(&TokenRequest, &Credentials, TransportIdentity) -> Result<Arc<SharedSlot>, Error> + Send + Sync;
@@ -304,6 +307,34 @@ impl TokenSourceBuilder {
         self
     }
 
+    /// Sets the longest lifetime of a token. A longer one counts as this, whether the server stated
+    /// it or it is the fallback. Default: 24 hours for a lifetime that the server states. A greater
+    /// value does not raise that limit.
+    ///
+    /// For servers whose tokens die before they say, such as tokens of 12 hours that are refused
+    /// after 30 minutes.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// script.token("t", 43_200);
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
+    ///     .longest_lifetime(Duration::from_secs(1800))
+    ///     .build()?;
+    /// source.token()?;
+    /// assert!(source.inspect().expires_in <= Some(Duration::from_secs(1800)));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    pub fn longest_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.longest_lifetime = Some(lifetime);
+        self
+    }
+
     /// Sets the largest request body, in bytes, that the agent keeps in memory to send it again
     /// after a 401. A larger body is sent in chunks as it is read (unless the request has a
     /// `Content-Length` header), and not sent again. With 0, only GET, HEAD, OPTIONS and TRACE are
@@ -395,8 +426,9 @@ impl TokenSourceBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if no origin may receive the token, if there is no transport, or if
-    /// the credentials do not suit the request (see [`TokenRequest::encode`]).
+    /// [`Error::Configuration`] if no origin may receive the token, if there is no transport, if a
+    /// timeout is zero, or if the credentials do not suit the request (see
+    /// [`TokenRequest::encode`]).
     ///
     /// # Examples
     ///
@@ -410,7 +442,18 @@ impl TokenSourceBuilder {
     /// assert!(error.to_string().contains("name the API, as in TokenRequest::allow_origin"));
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    pub fn build(self) -> Result<TokenSource, Error> {
+    pub fn build(mut self) -> Result<TokenSource, Error> {
+        let settings = &mut self.settings;
+        for (name, timeout) in [("timeout", settings.timeout), ("connect_timeout", settings.connect_timeout)] {
+            if timeout.is_zero() {
+                return Err(Error::configuration(format!(
+                    "TokenSourceBuilder::{name}: zero leaves no time for a token request"
+                )));
+            }
+        }
+        // No deadline overflows then, in this crate or in an HTTP client.
+        settings.timeout = settings.timeout.min(LONGEST_TIMEOUT);
+        settings.connect_timeout = settings.connect_timeout.min(settings.timeout);
         if !self.request.names_an_origin() {
             return Err(Error::configuration(
                 "no origin may receive this token: neither audience nor resource is an https URL; name the API, as in \

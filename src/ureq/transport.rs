@@ -46,6 +46,8 @@ pub struct UreqTransport {
 /// All transports with the default agent are one.
 static DEFAULT: LazyLock<Arc<u8>> = LazyLock::new(Arc::default);
 
+/// A longer time counts as this.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const BUFFER: usize = 16 * 1024;
 
 impl UreqTransport {
@@ -162,6 +164,8 @@ pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
 }
 
 fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {
+    // ureq adds it to the present, which must not overflow.
+    let limit = limit.min(LONGEST);
     Some(own.map_or(limit, |own| own.min(limit)))
 }
 
