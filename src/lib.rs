@@ -113,7 +113,7 @@ pub use protocol::basic::BasicEncoding;
 pub use protocol::challenge::Challenge;
 pub use protocol::credentials::Credentials;
 pub use protocol::key::CacheKey;
-pub use protocol::request::{BodyFormat, TokenRequest};
+pub use protocol::request::{BodyFormat, LifetimeUnit, TokenRequest};
 pub use protocol::token::AccessToken;
 pub use redact::Secret;
 pub use source::TokenSource;

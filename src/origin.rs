@@ -12,21 +12,26 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<Origin>,
+    /// Those of the audiences, which go when the audience is replaced.
+    audiences: Vec<Origin>,
     any: bool,
 }
 
 impl Origins {
     /// Adds the origin of `url`, which must be an https URL, or an http URL whose host is loopback.
     pub(crate) fn add(&mut self, url: &str) -> Result<(), Error> {
-        let (secure, host, port) = parse(url)?;
-        if !secure && !is_loopback(&host) {
-            return Err(Error::configuration(format!(
-                "plain http would show the token to everybody on the way to {host}; use https, or \
-                 TokenRequest::dangerously_allow_plain_http_origin"
-            )));
-        }
-        self.push(Origin::new(secure, host, port));
+        self.push(Origin::of(url)?);
         Ok(())
+    }
+
+    /// Adds the origin of an audience, if it names one.
+    pub(crate) fn add_audience(&mut self, audience: &str) {
+        self.audiences.extend(Origin::of(audience));
+    }
+
+    /// Removes the origins of all audiences. One that was added otherwise, too, stays.
+    pub(crate) fn forget_audiences(&mut self) {
+        self.audiences.clear();
     }
 
     /// Adds the origin of `url`, even if it is plain http.
@@ -42,14 +47,14 @@ impl Origins {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.allowed.is_empty() && !self.any
+        self.allowed.is_empty() && self.audiences.is_empty() && !self.any
     }
 
     pub(crate) fn allows(&self, uri: &Uri) -> bool {
         let (Some(secure), Some(authority)) = (is_secure(uri), uri.authority()) else {
             return false;
         };
-        self.allowed.iter().any(|origin| origin.is(secure, authority.as_str()))
+        self.allowed.iter().chain(&self.audiences).any(|origin| origin.is(secure, authority.as_str()))
             || (self.any && read(uri).is_some_and(|(secure, host, _)| secure || is_loopback(host)))
     }
 
@@ -72,6 +77,18 @@ struct Origin {
 }
 
 impl Origin {
+    /// Returns the origin of an https URL, or an http URL whose host is loopback.
+    fn of(url: &str) -> Result<Self, Error> {
+        let (secure, host, port) = parse(url)?;
+        if !secure && !is_loopback(&host) {
+            return Err(Error::configuration(format!(
+                "plain http would show the token to everybody on the way to {host}; use https, or \
+                 TokenRequest::dangerously_allow_plain_http_origin"
+            )));
+        }
+        Ok(Self::new(secure, host, port))
+    }
+
     fn new(secure: bool, host: String, port: u16) -> Self {
         let length = host.len();
         let default = self::port("", secure) == Some(port);
@@ -109,15 +126,14 @@ impl Endpoint {
 
     /// Parses an http or https URL with any host.
     pub(crate) fn over_plain_http(url: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::configuration(format!("token endpoint: {}", explained(url, what)));
         // `http::Uri` drops a fragment silently.
         if url.contains('#') {
-            return Err(Error::configuration("token endpoint: a fragment is not allowed (RFC 6749 section 3.2)"));
+            return Err(wrong("has a fragment, which is not allowed (RFC 6749 section 3.2)"));
         }
-        let uri: Uri = url.parse().map_err(|_| Error::configuration("token endpoint: not a URL"))?;
+        let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
         if read(&uri).is_none() {
-            return Err(Error::configuration(
-                "token endpoint: must be an http(s) URL with a host, without user info, with a port from 0 to 65535",
-            ));
+            return Err(wrong(NO_ORIGIN));
         }
         Ok(Self(uri))
     }
@@ -133,15 +149,40 @@ impl Endpoint {
 }
 
 fn parse(url: &str) -> Result<(bool, String, u16), Error> {
-    // The URL is not shown, because it may contain a password.
-    let wrong = || {
-        Error::configuration(
-            "TokenRequest::allow_origin: not an http(s) URL with a host, without user info, with a port from 0 to 65535",
-        )
-    };
-    let uri: Uri = url.parse().map_err(|_| wrong())?;
-    let (secure, host, port) = read(&uri).ok_or_else(wrong)?;
+    let wrong = |what| Error::configuration(format!("TokenRequest::allow_origin: {}", explained(url, what)));
+    let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
+    let (secure, host, port) = read(&uri).ok_or_else(|| wrong(NO_ORIGIN))?;
     Ok((secure, host.to_ascii_lowercase(), port))
+}
+
+const NO_ORIGIN: &str = "is not an http(s) URL with a host, without user info, with a port from 0 to 65535";
+
+/// Says what is wrong with a URL: its most frequent mistakes by name, anything else as `otherwise`.
+fn explained(url: &str, otherwise: &str) -> String {
+    let url_shown = shown(url);
+    if url.trim().is_empty() {
+        format!("{url_shown} is empty; it must be a URL that begins with https://")
+    } else if url.contains(['\n', '\r']) {
+        format!("{url_shown} holds a line break; trim the file or variable that it comes from")
+    } else if url.contains(|char: char| char.is_whitespace() || char.is_control()) {
+        format!("{url_shown} holds a space or a control character")
+    } else if !url.contains("://") {
+        format!("{url_shown} has no scheme; it must begin with https://")
+    } else {
+        format!("{url_shown} {otherwise}")
+    }
+}
+
+/// Returns a URL that cannot be used, for messages: escaped, cut, without its query, and without
+/// anything else if it may hold a password.
+fn shown(url: &str) -> String {
+    const LONGEST: usize = 100;
+    if url.contains('@') {
+        return String::from("the URL (not shown, because it may hold a password)");
+    }
+    let url = &url.as_bytes()[..url.find(['?', '#']).unwrap_or(url.len())];
+    let dots = if url.len() > LONGEST { "..." } else { "" };
+    format!("\"{}{dots}\"", url[..url.len().min(LONGEST)].escape_ascii())
 }
 
 /// Returns whether the scheme is https, the host, and the port. Returns `None` if one of them is

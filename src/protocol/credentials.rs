@@ -38,7 +38,7 @@ pub struct Credentials(Method);
 
 #[derive(Clone)]
 enum Method {
-    Secret { client_id: String, secret: SecretFrom, sent: Sent },
+    Secret { client_id: String, secret: SecretFrom, sent: Sent, id_in_body: bool },
     Public { client_id: String, instance: Instance },
     None { instance: Instance },
 }
@@ -73,6 +73,7 @@ impl Credentials {
             client_id: client_id.into(),
             secret: SecretFrom::Value(secret.into()),
             sent: Sent::Basic(BasicEncoding::default()),
+            id_in_body: false,
         })
     }
 
@@ -101,6 +102,7 @@ impl Credentials {
             client_id: client_id.into(),
             secret: SecretFrom::Provider(Arc::new(provider), Instance::default()),
             sent: Sent::Basic(BasicEncoding::default()),
+            id_in_body: false,
         })
     }
 
@@ -178,6 +180,27 @@ impl Credentials {
         self.sent_as(Sent::Basic(encoding))
     }
 
+    /// Sends `client_id` in the body, too, beside HTTP Basic, for servers that look the client up in
+    /// the body (RFC 6749 section 3.2.1 allows it). Changes nothing for credentials without a
+    /// secret, or with the secret in the body.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let credentials = Credentials::new("my-client", "s3cret").client_id_in_body();
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
+    /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
+    /// assert_eq!(sent.body(), b"grant_type=client_credentials&client_id=my-client");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn client_id_in_body(mut self) -> Self {
+        if let Method::Secret { id_in_body, .. } = &mut self.0 {
+            *id_in_body = true;
+        }
+        self
+    }
+
     /// Returns the client identifier, or `None` for [`Credentials::none`].
     ///
     /// ```
@@ -204,7 +227,7 @@ impl Credentials {
     /// secret.
     pub(crate) fn authenticate(&self) -> Result<Authentication, Error> {
         match &self.0 {
-            Method::Secret { client_id, secret, sent } => {
+            Method::Secret { client_id, secret, sent, id_in_body } => {
                 let secret = match secret {
                     SecretFrom::Value(secret) => secret.clone(),
                     SecretFrom::Provider(provider, _) => provider().map_err(|cause| {
@@ -212,7 +235,7 @@ impl Credentials {
                         Error::Credentials(Arc::new(CredentialsError { client_id, cause: cause.into() }))
                     })?,
                 };
-                present(client_id, secret, *sent)
+                present(client_id, secret, *sent, *id_in_body)
             }
             Method::Public { client_id, .. } => {
                 check("id", client_id)?;
@@ -227,10 +250,10 @@ impl Credentials {
     /// closure.
     pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
-            Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent } => {
+            Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent, id_in_body } => {
                 // Each encoding writes this differently, so how the secret is sent is part of the
                 // key.
-                let shown = present(client_id, Secret::from("+ "), *sent)?;
+                let shown = present(client_id, Secret::from("+ "), *sent, *id_in_body)?;
                 Ok((shown, Some(instance.clone())))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
@@ -256,8 +279,19 @@ impl fmt::Debug for Credentials {
 
 /// The client authentication of one request.
 pub(crate) enum Authentication {
-    Basic { header: HeaderValue, secret: Secret, encoding: BasicEncoding, others: Vec<&'static str> },
-    Body { client_id: String, secret: Secret },
+    Basic {
+        header: HeaderValue,
+        secret: Secret,
+        encoding: BasicEncoding,
+        /// What would write the id and secret differently.
+        others: Vec<&'static str>,
+        /// The client id, if the body has it, too.
+        id_in_body: Option<String>,
+    },
+    Body {
+        client_id: String,
+        secret: Secret,
+    },
     ClientId(String),
     Nothing,
 }
@@ -275,14 +309,15 @@ impl PartialEq for Instance {
 
 impl Eq for Instance {}
 
-fn present(client_id: &str, secret: Secret, sent: Sent) -> Result<Authentication, Error> {
+fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Result<Authentication, Error> {
     check("id", client_id)?;
     check("secret", secret.secret())?;
     match sent {
         Sent::Basic(encoding) => {
             let header = basic::header(client_id, secret.secret(), encoding)?;
             let others = basic::others(client_id, secret.secret(), encoding);
-            Ok(Authentication::Basic { header, secret, encoding, others })
+            let id_in_body = id_in_body.then(|| client_id.to_owned());
+            Ok(Authentication::Basic { header, secret, encoding, others, id_in_body })
         }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
     }

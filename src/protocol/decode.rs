@@ -20,7 +20,7 @@ use crate::error::{COMPRESSED, Error, ProtocolError, ProtocolErrorKind};
 use crate::protocol::credentials::Authentication;
 use crate::protocol::decode::lifetime::lifetime;
 use crate::protocol::members::{Member, NotAnObject, Object};
-use crate::protocol::request::TokenRequest;
+use crate::protocol::request::{LifetimeUnit, TokenRequest};
 use crate::protocol::token::AccessToken;
 use crate::redact::{Excerpt, Redactor};
 
@@ -73,10 +73,11 @@ impl TokenRequest {
 
     /// Not generic, so that it is compiled only once.
     fn read(&self, answer: &Answer<'_>) -> Result<AccessToken, Error> {
-        let mut object = Object::default();
+        let mut object = Object { watched: self.dialect.watched(), ..Object::default() };
         let read = object.read(answer.body, answer.is_form());
         if !answer.status.is_success() {
-            let object = if object.repeated.is_some() { Object::default() } else { object };
+            let is_unique = object.repeated.is_none() && object.repeated_watched.is_none();
+            let object = if is_unique { object } else { Object::default() };
             return Err(self.denied(answer, &object));
         }
         let wrong = |Wrong { kind, detail }| {
@@ -94,6 +95,10 @@ impl TokenRequest {
         if let Some(name) = object.repeated {
             return Err(wrong(ProtocolErrorKind::DuplicateMember(name).into()));
         }
+        if let Some(name) = object.repeated_watched {
+            let detail = Some(Cow::Owned(format!("the response contains {name}, or a member of it, more than once")));
+            return Err(wrong(Wrong { kind: ProtocolErrorKind::DuplicateMember("access_token"), detail }));
+        }
         if object.code().is_some() {
             return Err(self.denied(answer, &object));
         }
@@ -101,26 +106,35 @@ impl TokenRequest {
     }
 
     fn token(&self, object: &mut Object<'_>, answer: &Answer<'_>) -> Result<AccessToken, Wrong> {
-        let token = match &object.access_token {
-            None | Some(Member::Null) => return Err(self.missing(object, answer)),
+        let name = self.dialect.token.as_ref().map_or("access_token", |path| path.as_str());
+        let found = match &self.dialect.token {
+            Some(path) if name != "access_token" => path.take(&mut object.more).map(Member::from),
+            _ => object.access_token.take(),
+        };
+        let token = match found {
+            None | Some(Member::Null) => return Err(self.missing(name, object, answer)),
             Some(Member::Text(token)) if token.is_empty() => {
-                let detail = Some(Cow::Borrowed("access_token is empty"));
+                let detail = Some(Cow::Owned(format!("{name} is empty")));
                 return Err(Wrong { kind: ProtocolErrorKind::InvalidAccessToken, detail });
             }
             Some(Member::Text(token)) => token,
-            Some(_) => return Err(ProtocolErrorKind::InvalidAccessToken.into()),
+            Some(_) => return Err(not_a_token(name)),
         };
         match &object.token_type {
             // Real servers leave it out or empty (D4).
             None | Some(Member::Null) => {}
             Some(Member::Text(name)) if name.is_empty() || self.means_bearer(name) => {}
             Some(Member::Text(name)) => {
-                let name = answer.redactor(self).and(token).hide(name);
+                let name = answer.redactor(self).and(&token).hide(name);
                 return Err(ProtocolErrorKind::UnsupportedTokenType(name).into());
             }
             Some(_) => return Err(ProtocolErrorKind::UnsupportedTokenType(String::from("(not a string)")).into()),
         }
-        let lifetime = lifetime(object.expires_in.as_ref());
+        let lifetime = match &self.dialect.lifetime {
+            None => lifetime(object.expires_in.as_ref(), LifetimeUnit::Seconds),
+            Some((path, unit)) if path.as_str() == "expires_in" => lifetime(object.expires_in.as_ref(), *unit),
+            Some((path, unit)) => lifetime(path.take(&mut object.more).map(Member::from).as_ref(), *unit),
+        };
         let scope = match &object.scope {
             Some(Member::Text(text)) => Some(spaced(text)),
             Some(Member::Other(value)) => scope_list(value),
@@ -128,21 +142,25 @@ impl TokenRequest {
             // Bitbucket called it `scopes` until May 2026.
             None | Some(Member::Null) => object.more.get("scopes").and_then(scope_list),
         };
-        AccessToken::new(token, lifetime, scope, mem::take(&mut object.more), answer.sent_at)
-            .ok_or_else(|| ProtocolErrorKind::InvalidAccessToken.into())
+        let members = mem::take(&mut object.more);
+        AccessToken::sent_in(&self.dialect.header, &token, lifetime, scope, members, answer.sent_at)
+            .ok_or_else(|| not_a_token(name))
     }
 
-    /// Names the members that are there instead of `access_token`, without their values.
-    fn missing(&self, object: &Object<'_>, answer: &Answer<'_>) -> Wrong {
+    /// Names the members that are there instead of the token, without their values.
+    fn missing(&self, name: &str, object: &Object<'_>, answer: &Answer<'_>) -> Wrong {
         const MOST: usize = 8;
         let (names, redactor) = (object.names(), answer.redactor(self));
-        let mut detail = String::from("the answer holds no access_token");
+        let mut detail = format!("the answer holds no {name}");
         for (at, name) in names.iter().take(MOST).enumerate() {
             let between = if at == 0 { ", only " } else { ", " };
             detail.push_str(&format!("{between}{}", short(&redactor.hide(name))));
         }
         if names.len() > MOST {
             detail.push_str(&format!(" and {} more", names.len() - MOST));
+        }
+        if !names.is_empty() {
+            detail.push_str("; if one of them is the token, name it with TokenRequest::token_member");
         }
         Wrong { kind: ProtocolErrorKind::MissingAccessToken, detail: Some(detail.into()) }
     }
@@ -153,6 +171,11 @@ impl TokenRequest {
         token_type.eq_ignore_ascii_case("bearer")
             || self.token_type_aliases().iter().any(|alias| alias.eq_ignore_ascii_case(token_type))
     }
+}
+
+fn not_a_token(name: &str) -> Wrong {
+    let detail = (name != "access_token").then(|| format!("{name} is not a string of visible ASCII characters").into());
+    Wrong { kind: ProtocolErrorKind::InvalidAccessToken, detail }
 }
 
 /// Escapes a name, and cuts it.

@@ -50,7 +50,10 @@ impl TokenRequest {
         let scope = self.scopes.join(" ");
         let mut pairs = self.pairs(&scope);
         match authentication {
-            Authentication::Basic { header, .. } => drop(headers.insert(AUTHORIZATION, header.clone())),
+            Authentication::Basic { header, id_in_body, .. } => {
+                headers.insert(AUTHORIZATION, header.clone());
+                pairs.extend(id_in_body.as_deref().map(|client_id| ("client_id", client_id)));
+            }
             Authentication::Body { client_id, secret } => {
                 pairs.extend([("client_id", client_id.as_str()), ("client_secret", secret.secret())]);
             }
@@ -78,7 +81,7 @@ impl TokenRequest {
                 "header \"authorization\": the client secret is sent already, and a request may not use two methods \
                  (RFC 6749 section 2.3); use Credentials::none",
             )),
-            Authentication::Nothing if self.grant_type == CLIENT_CREDENTIALS && !own_header => {
+            Authentication::Nothing if self.grant_type.as_deref() == Some(CLIENT_CREDENTIALS) && !own_header => {
                 Err(Error::configuration(
                     "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
                      use Credentials::new, or Credentials::public with a client certificate",
@@ -90,9 +93,10 @@ impl TokenRequest {
 
     /// Returns the parameters in order. An empty `scope` is left out (RFC 6749 section 3.2).
     fn pairs<'a>(&'a self, scope: &'a str) -> Vec<(&'a str, &'a str)> {
-        let mut pairs = vec![("grant_type", self.grant_type.as_str())];
+        let mut pairs = Vec::new();
+        pairs.extend(self.grant_type.iter().map(|grant_type| ("grant_type", grant_type.as_str())));
         pairs.extend(Some(("scope", scope)).filter(|(_, scope)| !scope.is_empty()));
-        pairs.extend(self.audience.iter().map(|audience| ("audience", audience.as_str())));
+        pairs.extend(self.audiences.iter().map(|audience| ("audience", audience.as_str())));
         pairs.extend(self.resources.iter().map(|resource| ("resource", resource.as_str())));
         pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.secret())));
         pairs

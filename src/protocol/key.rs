@@ -81,6 +81,7 @@ impl CacheKey {
             put(name.as_bytes());
             put(value);
         }
+        put(format!("{:?}", request.dialect()).as_bytes());
         for alias in request.token_type_aliases() {
             put(alias.as_bytes());
         }

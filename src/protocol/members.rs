@@ -1,12 +1,14 @@
 //! Parses the members of a response, from JSON or a form, and copies only where it must. Imports
 //! nothing from this crate.
 
+mod raw;
+mod unique;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde_core::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde_core::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_core::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 pub(super) struct NotAnObject;
@@ -31,6 +33,9 @@ pub(super) struct Object<'a> {
     pub(super) more: Map<String, Value>,
     /// A deciding member that occurred more than once.
     pub(super) repeated: Option<&'static str>,
+    /// Other members that decide, because a setting says so, and one that occurred more than once.
+    pub(super) watched: Vec<&'a str>,
+    pub(super) repeated_watched: Option<&'a str>,
     pub(super) is_form: bool,
 }
 
@@ -41,6 +46,17 @@ pub(super) enum Member<'a> {
     Text(Cow<'a, str>),
     Number(f64),
     Other(Box<Value>),
+}
+
+impl From<Value> for Member<'_> {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::String(text) => Self::Text(Cow::Owned(text)),
+            Value::Number(number) => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
+            other => Self::Other(Box::new(other)),
+        }
+    }
 }
 
 impl<'a> Object<'a> {
@@ -59,14 +75,15 @@ impl<'a> Object<'a> {
         // A body that begins with a brace is an object or not JSON at all.
         if body.trim_ascii_start().starts_with(b"{") {
             let mut json = serde_json::Deserializer::from_slice(body);
-            if json.deserialize_any(Reader(Some(self))).and_then(|_| json.end()).is_ok() {
+            let is_usual = self.watched.is_empty();
+            if is_usual && json.deserialize_any(Reader(Some(self))).and_then(|_| json.end()).is_ok() {
                 return Ok(());
             }
-            *self = Self::default();
+            self.reset();
             if self.read_around(body).is_ok() {
                 return Ok(());
             }
-            *self = Self::default();
+            self.reset();
         }
         if !is_form || body.is_empty() {
             return Err(NotAnObject);
@@ -78,20 +95,20 @@ impl<'a> Object<'a> {
                     self.repeated = Some(name);
                 }
             } else if name != REFRESH_TOKEN {
-                self.more.insert(name.into_owned(), value.into());
+                self.keep(&name, value.into());
             }
         }
         Ok(())
     }
 
-    /// Reads JSON that holds values which no Rust type can: a number beyond `f64`, a string with a
-    /// lone surrogate, lists in lists in lists. An unknown member with such a value is ignored
-    /// (RFC 6749 section 5.1); a token or its type may not have one. Slower than [`Reader`], so it
-    /// comes second.
-    fn read_around(&mut self, body: &'a [u8]) -> Result<(), serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        json.deserialize_map(RawReader(self))?;
-        json.end()
+    fn reset(&mut self) {
+        *self = Self { watched: std::mem::take(&mut self.watched), ..Self::default() };
+    }
+
+    fn keep(&mut self, name: &str, value: Value) {
+        if self.more.insert(name.to_owned(), value).is_some() {
+            self.repeated_watched = self.watched.iter().copied().find(|&known| known == name).or(self.repeated_watched);
+        }
     }
 
     /// Returns the name and the field of a deciding member, `None` for any other member.
@@ -241,60 +258,4 @@ impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader(None))
     }
-}
-
-/// Reads an object without looking into its values, and then what it can of each value.
-struct RawReader<'o, 'de>(&'o mut Object<'de>);
-
-impl<'de> Visitor<'de> for RawReader<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(name) = members.next_key::<&'de RawValue>()? {
-            let (name, value) = (lossy(name.get()).unwrap_or_default(), members.next_value::<&'de RawValue>()?.get());
-            if let Some((name, place)) = self.0.place(&name) {
-                let member = match serde_json::from_str(value) {
-                    Ok(member) => member,
-                    Err(error) if matches!(name, "access_token" | "token_type") => return Err(A::Error::custom(error)),
-                    Err(_) => lossy(value).map_or_else(|| Member::Other(Box::default()), Member::Text),
-                };
-                if place.replace(member).is_some() {
-                    self.0.repeated = Some(name);
-                }
-            } else if name != REFRESH_TOKEN {
-                // What the server says about an error is shown as far as it can be.
-                let text = || lossy(value).filter(|_| name == "error_description").map(Value::from);
-                let value = serde_json::from_str(value).ok().or_else(text);
-                self.0.more.extend(value.map(|value| (name.into_owned(), value)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns a JSON string with a replacement character for what is not Unicode.
-fn lossy(json: &str) -> Option<Cow<'_, str>> {
-    struct Lossy;
-
-    impl<'de> Visitor<'de> for Lossy {
-        type Value = Cow<'de, str>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON string")
-        }
-
-        fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-            Ok(String::from_utf8_lossy(bytes))
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-            Ok(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
-        }
-    }
-
-    serde_json::Deserializer::from_str(json).deserialize_bytes(Lossy).ok()
 }

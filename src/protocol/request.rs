@@ -4,6 +4,8 @@
 //! `TokenRequest::encode` is in `protocol::encode`, and `TokenRequest::decode` in
 //! `protocol::decode`.
 
+mod dialect;
+
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -11,6 +13,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::error::Error;
 use crate::origin::{self, Endpoint, Origins};
 use crate::redact::Secret;
+
+pub(crate) use dialect::Dialect;
+pub use dialect::LifetimeUnit;
 
 /// A request for an access token, and the origins that the token may be sent to.
 ///
@@ -39,14 +44,16 @@ use crate::redact::Secret;
 #[derive(Clone)]
 pub struct TokenRequest {
     pub(super) endpoint: Endpoint,
-    pub(super) grant_type: String,
+    /// `None` leaves it out.
+    pub(super) grant_type: Option<String>,
     pub(super) scopes: Vec<String>,
-    pub(super) audience: Option<String>,
+    pub(super) audiences: Vec<String>,
     pub(super) resources: Vec<String>,
     pub(super) parameters: Vec<(String, Secret)>,
     pub(super) headers: HeaderMap,
     pub(super) body_format: BodyFormat,
     pub(super) token_type_aliases: Vec<String>,
+    pub(super) dialect: Dialect,
     pub(super) origins: Origins,
 }
 
@@ -140,14 +147,15 @@ impl TokenRequest {
     fn to(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
-            grant_type: String::from(CLIENT_CREDENTIALS),
+            grant_type: Some(String::from(CLIENT_CREDENTIALS)),
             scopes: Vec::new(),
-            audience: None,
+            audiences: Vec::new(),
             resources: Vec::new(),
             parameters: Vec::new(),
             headers: HeaderMap::new(),
             body_format: BodyFormat::default(),
             token_type_aliases: Vec::new(),
+            dialect: Dialect::default(),
             origins: Origins::default(),
         }
     }
@@ -176,9 +184,12 @@ impl TokenRequest {
             return Err(Error::configuration("grant_type: must be a name or an absolute URI"));
         }
         if grant_type == "password" {
-            return Err(Error::configuration("grant_type: password must not be used any more (RFC 9700 section 2.4)"));
+            return Err(Error::configuration(
+                "grant_type: password must not be used any more (RFC 9700 section 2.4); if the server offers nothing \
+                 else, see TokenRequest::dangerously_password_grant",
+            ));
         }
-        grant_type.clone_into(&mut self.grant_type);
+        self.grant_type = Some(grant_type.to_owned());
         Ok(self)
     }
 
@@ -220,7 +231,8 @@ impl TokenRequest {
 
     /// Sets the parameter `audience`, by which Auth0, Kong and other servers identify the API that
     /// the token is for. If it is an https URL, or an http URL whose host is loopback, its origin
-    /// may receive the token. The empty string removes the parameter.
+    /// may receive the token. An earlier audience is replaced, and its origin with it, unless the
+    /// origin is allowed otherwise, too. The empty string removes the parameter.
     ///
     /// ```
     /// # use client_credentials::TokenRequest;
@@ -233,10 +245,14 @@ impl TokenRequest {
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         let audience = audience.into();
-        // An audience that is not such a URL names no origin. If nothing else names one, building
-        // the source reports it.
-        let _ = self.origins.add(&audience);
-        self.audience = Some(audience).filter(|name| !name.is_empty());
+        self.origins.forget_audiences();
+        self.audiences.clear();
+        if !audience.is_empty() {
+            // An audience that is not such a URL names no origin. If nothing else names one,
+            // building the source reports it.
+            self.origins.add_audience(&audience);
+            self.audiences.push(audience);
+        }
         self
     }
 
@@ -262,7 +278,8 @@ impl TokenRequest {
     pub fn resource(mut self, resource: &str) -> Result<Self, Error> {
         if !is_absolute_uri(resource) {
             return Err(Error::configuration(format!(
-                "resource: {resource:?} is not an absolute URI without a fragment (RFC 8707 section 2)"
+                "resource: {resource:?} is not an absolute URI without a fragment (RFC 8707 section 2); if the server \
+                 wants a name, use TokenRequest::resource_by_name"
             )));
         }
         let _ = self.origins.add(resource);
@@ -329,9 +346,14 @@ impl TokenRequest {
             )));
         }
         if RESERVED_PARAMETERS.contains(&name) {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: use the method of TokenRequest or Credentials that writes it"
-            )));
+            let method = match name {
+                "client_id" | "client_secret" => "the constructors of Credentials",
+                "resource" => "TokenRequest::resource, or TokenRequest::resource_by_name for a name",
+                "audience" => "TokenRequest::audience, and TokenRequest::add_audience for a further one",
+                "scope" => "TokenRequest::scope",
+                _ => "TokenRequest::grant_type",
+            };
+            return Err(Error::configuration(format!("parameter {name:?}: use {method}")));
         }
         if self.parameters.iter().any(|(known, _)| known == name) {
             return Err(Error::configuration(format!(
@@ -393,33 +415,6 @@ impl TokenRequest {
     #[must_use]
     pub fn body_format(mut self, format: BodyFormat) -> Self {
         self.body_format = format;
-        self
-    }
-
-    /// Accepts another `token_type` that means `Bearer` at this server, in upper or lower case.
-    ///
-    /// eBay calls it `Application Access Token`, Apigee `BearerToken`. The token is still sent as
-    /// `Bearer`. Without this setting, such a response is an error, because a token of an unknown
-    /// type must not be used (RFC 6749 section 7.1).
-    ///
-    /// ```
-    /// # use client_credentials::{Clock, SystemClock, TokenRequest};
-    /// let request = TokenRequest::new("https://api.ebay.com/identity/v1/oauth2/token")?;
-    /// let body = r#"{"access_token":"v^1.1","token_type":"Application Access Token"}"#;
-    /// let answer = http::Response::new(body);
-    /// assert!(request.decode(&answer, SystemClock.now()).is_err());
-    ///
-    /// let request = request.token_type_alias("Application Access Token");
-    /// let token = request.decode(&answer, SystemClock.now())?;
-    /// assert_eq!(token.header_value(), "Bearer v^1.1");
-    /// # Ok::<_, client_credentials::Error>(())
-    /// ```
-    #[must_use]
-    pub fn token_type_alias(mut self, alias: impl Into<String>) -> Self {
-        let alias = alias.into().to_ascii_lowercase();
-        if !self.token_type_aliases.contains(&alias) {
-            self.token_type_aliases.push(alias);
-        }
         self
     }
 
@@ -502,12 +497,14 @@ impl TokenRequest {
         self.origins.allows(uri)
     }
 
-    /// Returns this request with its scopes, resources, parameters and token types sorted, because
-    /// their order has no meaning. Two requests ask for the same token if and only if their
-    /// canonical forms encode to the same bytes and accept the same token types.
+    /// Returns this request with its scopes, audiences, resources, parameters and token types
+    /// sorted, because their order has no meaning. Two requests ask for the same token if and only
+    /// if their canonical forms encode to the same bytes, accept the same token types, and have the
+    /// same dialect.
     pub(crate) fn canonical(&self) -> Self {
         let mut canonical = self.clone();
         canonical.scopes.sort_unstable();
+        canonical.audiences.sort_unstable();
         canonical.resources.sort_unstable();
         canonical.parameters.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         canonical.token_type_aliases.sort_unstable();
@@ -516,6 +513,10 @@ impl TokenRequest {
 
     pub(crate) fn token_type_aliases(&self) -> &[String] {
         &self.token_type_aliases
+    }
+
+    pub(crate) fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     pub(crate) fn names_an_origin(&self) -> bool {
@@ -534,16 +535,22 @@ impl TokenRequest {
 
 impl fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRequest")
+        let mut debug = f.debug_struct("TokenRequest");
+        debug
             .field("endpoint", &origin::display(self.endpoint.uri()))
-            .field("grant_type", &self.grant_type)
-            .field("scopes", &self.scopes)
-            .field("audience", &self.audience)
+            .field("grant_type", &self.grant_type.as_deref().unwrap_or("(left out)"))
+            .field("scopes", &self.scopes);
+        match self.audiences.as_slice() {
+            [] | [_] => debug.field("audience", &self.audiences.first()),
+            all => debug.field("audiences", &all),
+        };
+        debug
             .field("resources", &self.resources)
             .field("parameters", &self.parameters)
             .field("headers", &self.headers)
             .field("body_format", &self.body_format)
             .field("token_type_aliases", &self.token_type_aliases)
+            .field("dialect", &self.dialect)
             .field("origins", &self.origins)
             .finish()
     }

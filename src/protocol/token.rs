@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::clock::Moment;
@@ -34,6 +35,9 @@ pub struct AccessToken(Arc<Parts>);
 
 struct Parts {
     header: HeaderValue,
+    header_name: HeaderName,
+    /// The length of the scheme and the space before the token.
+    prefix: usize,
     lifetime: Lifetime,
     sent_at: Moment,
     scope: Option<Box<str>>,
@@ -54,14 +58,48 @@ impl From<Option<Duration>> for Lifetime {
     }
 }
 
-/// The only scheme that this crate sends (RFC 6750 section 2.1), however the server spells it.
-const SCHEME: &str = "Bearer ";
+/// The header that carries a token, and what precedes the token in it. By default `Authorization`
+/// and `Bearer` (RFC 6750 section 2.1), however the server spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenHeader {
+    name: HeaderName,
+    prefix: Box<str>,
+}
+
+impl TokenHeader {
+    pub(crate) fn new(name: HeaderName, scheme: Option<&str>) -> Self {
+        Self { name, prefix: scheme.map(|scheme| format!("{scheme} ")).unwrap_or_default().into() }
+    }
+
+    pub(crate) fn name(&self) -> &HeaderName {
+        &self.name
+    }
+}
+
+impl Default for TokenHeader {
+    fn default() -> Self {
+        Self::new(AUTHORIZATION, Some("Bearer"))
+    }
+}
 
 impl AccessToken {
+    /// Makes a token that is sent as RFC 6750 section 2.1 says.
+    #[cfg(test)]
+    pub(crate) fn new(
+        token: &str,
+        lifetime: impl Into<Lifetime>,
+        scope: Option<String>,
+        members: Map<String, Value>,
+        sent_at: Moment,
+    ) -> Option<Self> {
+        Self::sent_in(&TokenHeader::default(), token, lifetime, scope, members, sent_at)
+    }
+
     /// Makes a token. Returns `None` if `token` is not 1*(%x21-7E), a check that prevents header
     /// injection. It accepts more than `b64token`, because real tokens contain `%`, `!`, `^` and
     /// `#`.
-    pub(crate) fn new(
+    pub(crate) fn sent_in(
+        header: &TokenHeader,
         token: &str,
         lifetime: impl Into<Lifetime>,
         scope: Option<String>,
@@ -74,10 +112,13 @@ impl AccessToken {
         if token.is_empty() || most > b'~' - b'!' {
             return None;
         }
-        let header = sensitive([SCHEME.as_bytes(), token.as_bytes()].concat());
+        let (header_name, prefix) = (header.name.clone(), header.prefix.len());
+        let header = sensitive([header.prefix.as_bytes(), token.as_bytes()].concat());
         let members = (!members.is_empty()).then(|| Arc::new(members));
         Some(Self(Arc::new(Parts {
             header,
+            header_name,
+            prefix,
             lifetime: lifetime.into(),
             sent_at,
             scope: scope.map(String::into_boxed_str),
@@ -101,11 +142,29 @@ impl AccessToken {
     /// ```
     #[must_use]
     pub fn secret(&self) -> &str {
-        let bytes = &self.0.header.as_bytes()[SCHEME.len()..];
+        let bytes = &self.0.header.as_bytes()[self.0.prefix..];
         std::str::from_utf8(bytes).expect("the constructor accepts only visible ASCII")
     }
 
-    /// Returns the value of the `Authorization` header (RFC 6750 section 2.1), marked sensitive.
+    /// Returns the name of the header that carries the token: `authorization`, unless
+    /// [`TokenRequest::token_header`](crate::TokenRequest::token_header) says otherwise.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock()).build()?;
+    /// assert_eq!(source.token()?.header_name(), "authorization");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn header_name(&self) -> &HeaderName {
+        &self.0.header_name
+    }
+
+    /// Returns the value of the header that carries the token (RFC 6750 section 2.1), marked
+    /// sensitive.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -211,7 +270,8 @@ impl AccessToken {
     /// other threads.
     pub(crate) fn detached(&self) -> Self {
         let header = sensitive(self.0.header.as_bytes().to_vec());
-        Self(Arc::new(Parts { header, scope: self.0.scope.clone(), members: self.0.members.clone(), ..*self.0 }))
+        let (header_name, scope) = (self.0.header_name.clone(), self.0.scope.clone());
+        Self(Arc::new(Parts { header, header_name, scope, members: self.0.members.clone(), ..*self.0 }))
     }
 
     /// Whether both are the same token, as a server reads them.

@@ -7,7 +7,7 @@ use std::mem;
 use std::thread;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock::Deadline;
@@ -183,7 +183,7 @@ impl<'s> PreparedCall<'s> {
 
     fn start(self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Call<'s>, Error> {
         let Self { source, deadline } = self;
-        let state = if headers.contains_key(AUTHORIZATION) {
+        let state = if headers.contains_key(source.0.request.token_header_name()) {
             State::OwnAuthorization
         } else if source.allows(uri) {
             let token = source.token_by(deadline)?;
@@ -551,7 +551,7 @@ impl Call<'_> {
 
     fn put_token(&self, headers: &mut HeaderMap) {
         if let State::First(token) | State::Second(token) = &self.state {
-            headers.insert(AUTHORIZATION, token.header_value().clone());
+            headers.insert(token.header_name().clone(), token.header_value().clone());
         }
     }
 }

@@ -21,8 +21,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
-
 use crate::clock::{Clock, Deadline};
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::Event;
@@ -329,6 +327,12 @@ impl TokenSource {
         self.0.slot.accept(token);
     }
 
+    /// Whether the token is sent in a header that HTTP clients take off at a redirect.
+    #[allow(dead_code, reason = "used by the adapters that the features select")]
+    pub(crate) fn sends_authorization(&self) -> bool {
+        self.0.request.sends_authorization()
+    }
+
     pub(crate) fn refuse(&self, token: &AccessToken) -> Refusal {
         self.0.slot.refuse(token, self.0.clock.now(), &self.0.settings)
     }
@@ -343,7 +347,7 @@ impl TokenSource {
         }
         let token = token(self)?;
         self.has_authorized();
-        request.headers_mut().insert(AUTHORIZATION, token.header_value().clone());
+        request.headers_mut().insert(token.header_name().clone(), token.header_value().clone());
         Ok(token)
     }
 }

@@ -148,7 +148,8 @@ impl Authorize {
     /// headers can be read; a redirect that can be seen, and that does not take the token along.
     fn send(&self, request: Request<impl AsSendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
         let avoids_proxy = self.own_agent && avoids_proxy(&self.inner, request.uri());
-        if self.is_ready && !wishes.of_this_call && !avoids_proxy {
+        let may_be_redirected = self.source.sends_authorization();
+        if self.is_ready && !wishes.of_this_call && !avoids_proxy && may_be_redirected {
             return self.inner.run(request);
         }
         let mut config = self
@@ -164,6 +165,10 @@ impl Authorize {
         }
         if avoids_proxy {
             config = config.proxy(None);
+        }
+        if !may_be_redirected {
+            // ureq would take the token along, because it takes off no header but `Authorization`.
+            config = config.max_redirects(0).max_redirects_will_error(false);
         }
         self.inner.run(config.build())
     }

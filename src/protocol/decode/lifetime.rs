@@ -1,9 +1,10 @@
 //! The lifetime that a token response states (RFC 6749 sections 5.1 and A.14). Imports
-//! `protocol::members`, `protocol::token`.
+//! `protocol::members`, `protocol::request`, `protocol::token`.
 
 use std::time::Duration;
 
 use crate::protocol::members::Member;
+use crate::protocol::request::LifetimeUnit;
 use crate::protocol::token::Lifetime;
 
 const ZERO: &str = "0";
@@ -11,10 +12,10 @@ const NEGATIVE: &str = "a negative number";
 const EMPTY: &str = "an empty string";
 const UNREADABLE: &str = "not a number";
 
-/// Reads a lifetime in seconds. Real servers also send a string or a fraction. What is no lifetime
+/// Reads a lifetime. Real servers also send a string or a fraction. What is no lifetime
 /// counts as missing, and is said: 0 means "never" at several servers, and a date is no reason to
 /// throw a good token away.
-pub(super) fn lifetime(member: Option<&Member<'_>>) -> Lifetime {
+pub(super) fn lifetime(member: Option<&Member<'_>>, unit: LifetimeUnit) -> Lifetime {
     let number = match member {
         None | Some(Member::Null) => return Lifetime::default(),
         Some(Member::Number(number)) => whole(*number),
@@ -25,7 +26,12 @@ pub(super) fn lifetime(member: Option<&Member<'_>>) -> Lifetime {
     };
     match number {
         Ok(0) => Lifetime { stated: None, ignored: Some(ZERO) },
-        Ok(number) => Some(Duration::from_secs(number)).into(),
+        Ok(number) => Some(match unit {
+            LifetimeUnit::Seconds => Duration::from_secs(number),
+            LifetimeUnit::Milliseconds => Duration::from_millis(number),
+            LifetimeUnit::Minutes => Duration::from_secs(number.saturating_mul(60)),
+        })
+        .into(),
         Err(found) => Lifetime { stated: None, ignored: Some(found) },
     }
 }

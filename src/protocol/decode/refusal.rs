@@ -63,7 +63,7 @@ impl TokenRequest {
             },
             is_json: self.body_format == BodyFormat::Json,
             is_plain_http: !self.is_https(),
-            audience: self.audience.clone().unwrap_or_default(),
+            audience: self.audiences.join(" "),
             resource: self.resources.join(" "),
             scope: self.scopes.join(" "),
         }
