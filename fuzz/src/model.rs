@@ -271,7 +271,7 @@ impl Built {
                 self.client = pairs(&[("client_id", id), ("client_secret", &secret)]);
                 (value().in_body(), Proof::Body(id.to_owned(), secret.clone()))
             }
-            'P' => (instance(|all| &all.provided[slot]), Proof::ProvidedBasic(slot, 0)),
+            'P' | 'M' => (instance(|all| &all.provided[slot]), Proof::ProvidedBasic(slot, 0)),
             'C' => (
                 instance(|all| &all.provided[slot]).basic_encoding(BasicEncoding::Rfc6749),
                 Proof::ProvidedBasic(slot, 1),
