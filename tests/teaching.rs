@@ -342,6 +342,52 @@ mod over_the_network {
         assert_eq!(format!("{error:?}"), shown.replace("auth.example.com", &server.address().to_string()));
     }
 
+    /// A port that answers everybody with these bytes, and then closes.
+    fn port_that_says(bytes: &'static [u8]) -> std::net::SocketAddr {
+        use std::io::{Read as _, Write as _};
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes);
+        });
+        address
+    }
+
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[test]
+    fn https_to_a_port_without_tls_asks_whether_it_speaks_tls() {
+        let host = port_that_says(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(
+            error_at(&format!("https://{host}/token")),
+            format!(
+                "token request to {host}: TLS failed, because the answer was something else; does that port speak TLS, \
+                 or does it want http?"
+            )
+        );
+    }
+
+    #[test]
+    fn http_to_a_port_with_tls_asks_whether_it_wants_https() {
+        // A fatal alert, or nothing at all.
+        for bytes in [&b"\x15\x03\x01\0\x02\x02\x46"[..], b""] {
+            let host = port_that_says(bytes);
+            assert_eq!(
+                error_at(&format!("http://{host}/token")),
+                format!(
+                    "token request to {host}: the connection failed before the answer was complete; does that port \
+                     want https?"
+                )
+            );
+        }
+        let host = port_that_says(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-length: 48\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+        );
+        let told = error_at(&format!("http://{host}/token"));
+        assert!(told.ends_with("; does that port want https?"), "{told}");
+    }
+
     #[test]
     fn mistake_10_nobody_listens() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
