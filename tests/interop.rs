@@ -111,7 +111,7 @@ fn ids_and_secrets_with_special_characters_arrive_however_they_are_sent() {
         let credentials = Credentials::new(id, secret.as_str());
         for credentials in [
             credentials.clone(),
-            credentials.clone().basic_encoding(BasicEncoding::Minimal),
+            credentials.clone().basic_encoding(BasicEncoding::Rfc6749),
             credentials.clone().in_body(),
         ] {
             let source = TokenSource::new(credentials, request(ITEMS)).expect("a good source");

@@ -306,6 +306,20 @@ mod over_the_network {
     }
 
     #[test]
+    fn d6_a_lifetime_that_is_none_is_logged_as_a_warning() {
+        listen_to_the_log();
+        let script = Script::new();
+        script.token("t", 0);
+        let credentials = Credentials::new("client-of-d6", "hush-hush");
+        let source = TokenSource::builder(credentials, request()).transport(script).build().expect("a source");
+        source.token().expect("a token");
+        let logged = LOGGED.lock().expect("a log");
+        assert!(
+            logged.iter().any(|line| line.starts_with("client-of-d6") && line.contains("lifetime of the token is 0"))
+        );
+    }
+
+    #[test]
     fn mistake_8_a_login_page() {
         let server = TokenServer::start().expect("a server");
         let page = http::Response::builder().header("content-type", "text/html").body("<html>Please log in</html>");

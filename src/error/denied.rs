@@ -166,7 +166,7 @@ impl Denied {
 
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let text = match (self.status, self.code.as_deref()) {
-            (400 | 401 | 403, None) => {
+            (400 | 401 | 403 | 422, None) => {
                 let https = if self.status == 400 && self.hints.sent.is_plain_http {
                     "; does that port want https?"
                 } else {

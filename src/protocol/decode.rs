@@ -14,6 +14,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use zeroize::Zeroize as _;
 
 use crate::clock::Moment;
 use crate::error::{COMPRESSED, Error, ProtocolError, ProtocolErrorKind};
@@ -143,8 +144,11 @@ impl TokenRequest {
             None | Some(Member::Null) => object.more.get("scopes").and_then(scope_list),
         };
         let members = mem::take(&mut object.more);
-        AccessToken::sent_in(&self.dialect.header, &token, lifetime, scope, members, answer.sent_at)
-            .ok_or_else(|| not_a_token(name))
+        let made = AccessToken::sent_in(&self.dialect.header, &token, lifetime, scope, members, answer.sent_at);
+        if let Cow::Owned(mut copy) = token {
+            copy.zeroize();
+        }
+        made.ok_or_else(|| not_a_token(name))
     }
 
     /// Names the members that are there instead of the token, without their values.

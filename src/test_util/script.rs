@@ -12,8 +12,9 @@ type Answer = dyn FnMut(&http::Request<Vec<u8>>, &Attempt) -> Result<http::Respo
 
 /// A token endpoint that answers by a script, one answer per request, and records the requests.
 ///
-/// It is a [`Transport`], so nothing goes over the network. When no answer is left, it behaves as
-/// if the token endpoint could not be reached. Clones are the same script.
+/// It is a [`Transport`], so nothing goes over the network. When no answer is left, the error says
+/// so, and is otherwise like that of a token endpoint that cannot be reached. Clones are the same
+/// script.
 ///
 /// # Examples
 ///
