@@ -876,3 +876,28 @@ fn programs_on_our_pages_name_the_variable_that_is_missing() {
         assert!(line.contains("map_err"), "{line}");
     }
 }
+
+#[test]
+fn a_parameter_that_has_a_method_names_the_method() {
+    for (name, method) in [
+        ("resource", "TokenRequest::resource, or TokenRequest::resource_by_name for a name"),
+        ("audience", "TokenRequest::audience, and TokenRequest::add_audience for a further one"),
+        ("scope", "TokenRequest::scope"),
+        ("grant_type", "TokenRequest::grant_type"),
+        ("client_id", "the constructors of Credentials"),
+        ("client_secret", "the constructors of Credentials"),
+    ] {
+        let error = request().parameter(name, "x").expect_err("an error").to_string();
+        assert_eq!(error, format!("parameter \"{name}\": use {method}"));
+    }
+    assert_eq!(
+        request().resource("2ff814a6-3304").expect_err("an error").to_string(),
+        "resource: \"2ff814a6-3304\" is not an absolute URI without a fragment (RFC 8707 section 2); if the server \
+         wants a name, use TokenRequest::resource_by_name"
+    );
+    assert_eq!(
+        request().grant_type("password").expect_err("an error").to_string(),
+        "grant_type: password must not be used any more (RFC 9700 section 2.4); if the server offers nothing else, see \
+         TokenRequest::dangerously_password_grant"
+    );
+}

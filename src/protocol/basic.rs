@@ -10,11 +10,11 @@ use crate::error::Error;
 
 /// How the client id and the secret are encoded for HTTP Basic (RFC 6749 section 2.3.1).
 ///
-/// RFC 6749 asks for form encoding, but many authorization servers do not decode it: of 203 pairs of
-/// a client and a server that we tried, with special characters in id and secret, the RFC's encoding
-/// works with 78, [`Minimal`](Self::Minimal) with 132, and nothing that the RFC's encoding can do is
-/// lost. [`Raw`](Self::Raw) works with 149, but never where the server decodes. If a server refuses
-/// a secret that another encoding would write differently, the error names that encoding.
+/// RFC 6749 asks for form encoding, but many authorization servers do not decode it. Of 203 pairs
+/// of a server and a client with special characters in its id or secret, the RFC's encoding works
+/// with 78, and [`Minimal`](Self::Minimal) with 132, among them these 78. [`Raw`](Self::Raw) works
+/// with 149, but not where the server decodes. If a server refuses a secret that another encoding
+/// would write differently, the error names that encoding.
 ///
 /// # Examples
 ///
@@ -41,8 +41,8 @@ pub enum BasicEncoding {
     /// becomes `+`, and most other special characters become `%XX`.
     Rfc6749,
     /// Percent-encoding (`%XX`) of `%`, `+` and `&`, and of `:` in the id. Everything else is sent
-    /// as it is, in UTF-8. Servers that follow the RFC decode it to the same bytes, and most servers
-    /// that do not decode accept it, too. This is the default.
+    /// as it is, in UTF-8. Servers that follow the RFC decode it to the same bytes, and most that
+    /// do not decode accept it, too. This is the default.
     #[default]
     Minimal,
     /// No encoding (RFC 7617 section 2), as SAP XSUAA and eBay expect. The id must not contain a

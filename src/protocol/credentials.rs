@@ -180,8 +180,8 @@ impl Credentials {
         self.sent_as(Sent::Basic(encoding))
     }
 
-    /// Sends `client_id` in the body, too, beside HTTP Basic, for servers that look the client up in
-    /// the body (RFC 6749 section 3.2.1 allows it). Changes nothing for credentials without a
+    /// Sends `client_id` in the body, too, beside HTTP Basic, for servers that look the client up
+    /// in the body (RFC 6749 section 3.2.1 allows it). Changes nothing for credentials without a
     /// secret, or with the secret in the body.
     ///
     /// ```

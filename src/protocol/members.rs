@@ -171,18 +171,20 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The error codes of a token endpoint: RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5,
-/// RFC 8707 section 2, RFC 9449 sections 5 and 8.
-const OAUTH_CODES: [&str; 15] = [
+/// The error codes of OAuth: RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 8628
+/// section 3.5, RFC 8707 section 2, RFC 9449 sections 5 and 8.
+const OAUTH_CODES: [&str; 17] = [
     "access_denied",
     "authorization_pending",
     "expired_token",
+    "insufficient_scope",
     "invalid_client",
     "invalid_dpop_proof",
     "invalid_grant",
     "invalid_request",
     "invalid_scope",
     "invalid_target",
+    "invalid_token",
     "server_error",
     "slow_down",
     "temporarily_unavailable",

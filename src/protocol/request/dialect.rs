@@ -181,9 +181,9 @@ impl TokenRequest {
         self
     }
 
-    /// Selects the grant `password`, which RFC 9700 section 2.4 forbids: it hands the password of a
-    /// user to the program. For servers that offer machines nothing else, such as Acumatica, Dayforce
-    /// and Datto RMM, and only with a user of the program's own.
+    /// Selects the grant `password`, which RFC 9700 section 2.4 forbids, because it gives the
+    /// password of a user to the program. It is for servers that offer machines nothing else, such
+    /// as Acumatica, Dayforce and Datto RMM, and only with a user of the program's own.
     ///
     /// # Errors
     ///
