@@ -1,5 +1,6 @@
 //! The refusal of a token request (RFC 6749 section 5.2), and what helps against it. Imports
-//! `error`, and from `protocol` the modules `decode`, `members`, `request`, `retry_after`.
+//! `error`, `redact`, and from `protocol` the modules `credentials`, `decode`, `members`, `request`,
+//! `retry_after`.
 
 use std::sync::Arc;
 
