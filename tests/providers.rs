@@ -146,6 +146,18 @@ fn a_token_that_is_not_where_the_setting_says_is_told_by_the_setting() {
 }
 
 #[test]
+fn d44_a_token_that_a_setting_names_is_not_shown_by_an_error_beside_it() {
+    let request = plain().token_member("data.token").expect("a path");
+    for body in [
+        r#"{"error":"invalid_scope","error_description":"not token-of-8","data":{"token":"token-of-8"}}"#,
+        r#"{"error":"invalid_scope","error_description":"not token-of-8","data.token":"token-of-8"}"#,
+    ] {
+        let error = decode(&request, body).expect_err("an error").to_string();
+        assert!(error.contains("not [redacted]") && !error.contains("token-of-8"), "{error}");
+    }
+}
+
+#[test]
 fn d7_a_member_that_a_setting_names_may_not_stand_there_twice() {
     let request = plain()
         .token_member("data.token")

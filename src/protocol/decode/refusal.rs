@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::Uri;
 use http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
+use serde_json::Value;
 
 use super::Answer;
 use crate::error::{Denied, Error, Hints, Proof, SecretIn, Sent};
@@ -19,6 +20,10 @@ impl TokenRequest {
     pub(super) fn denied(&self, answer: &Answer<'_>, object: &Object<'_>) -> Error {
         let mut redactor = answer.redactor(self);
         if let Some(Member::Text(token)) = &object.access_token {
+            redactor = redactor.and(token);
+        }
+        let elsewhere = self.dialect.token.as_ref().and_then(|path| path.find(&object.more));
+        if let Some(token) = elsewhere.and_then(Value::as_str) {
             redactor = redactor.and(token);
         }
         let show = |text: &str| redactor.hide(text);

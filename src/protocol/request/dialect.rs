@@ -76,6 +76,16 @@ impl MemberPath {
         [Some(self.as_str()), self.0.split('.').next()].into_iter().flatten()
     }
 
+    /// Returns the value among these members.
+    pub(crate) fn find<'v>(&self, members: &'v Map<String, Value>) -> Option<&'v Value> {
+        let mut names = self.0.split('.');
+        let inner = |value: &'v Value, name: &str| match value {
+            Value::Array(values) => values.get(name.parse::<usize>().ok()?),
+            value => value.get(name),
+        };
+        members.get(self.as_str()).or_else(|| names.clone().skip(1).try_fold(members.get(names.next()?)?, inner))
+    }
+
     /// Takes the value out of these members, or leaves null in its place.
     pub(crate) fn take(&self, members: &mut Map<String, Value>) -> Option<Value> {
         if let Some(value) = members.remove(self.as_str()) {
