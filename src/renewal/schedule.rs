@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn d39_a_lifetime_is_at_most_the_longest_whoever_states_it() {
+    fn d39_a_lifetime_is_at_most_the_longest_even_if_a_setting_states_it() {
         let expired = |stated: Option<u64>, fallback: Option<u64>, longest: u64| {
             let settings = Settings {
                 longest_lifetime: Some(Duration::from_secs(longest)),

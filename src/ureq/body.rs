@@ -111,7 +111,7 @@ pub(super) fn drained(response: Response<Body>) -> Response<Body> {
     Response::from_parts(parts, body)
 }
 
-/// Where a body broke off. The error is for whoever reads that body, not for the second attempt.
+/// Where a body broke off. The error is for the reader of that body, not for the second attempt.
 struct Broken(Option<io::Error>);
 
 impl Read for Broken {

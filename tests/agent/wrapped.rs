@@ -5,10 +5,10 @@ use super::*;
 /// Middleware further outside may build a new request and lose ureq's extensions. Nothing depends on
 /// them.
 #[test]
-fn a_request_made_anew_by_an_outer_middleware_is_served_as_any_other() {
+fn a_request_copied_by_hand_by_an_outer_middleware_is_served_as_any_other() {
     for status_as_error in [true, false] {
         let (script, api, other) = (tokens(&["T1", "T2"]), Server::wants("T2"), Server::replies([reply(404)]));
-        let agent = outside(made_anew, agent(&source(&script, &api), status_as_error));
+        let agent = outside(copied_by_hand, agent(&source(&script, &api), status_as_error));
         assert_eq!(text(agent.post(api.url("/")).send("x")), "fine");
         assert_eq!(api.tokens(), ["T1", "T2"]);
         let outcome = get(&agent, &other.url("/"));
@@ -17,13 +17,13 @@ fn a_request_made_anew_by_an_outer_middleware_is_served_as_any_other() {
 }
 
 /// Middleware that copies the request by hand, and so loses ureq's mark on it.
-fn made_anew(request: Request<SendBody>, next: MiddlewareNext) -> Outcome {
+fn copied_by_hand(request: Request<SendBody>, next: MiddlewareNext) -> Outcome {
     let (parts, body) = request.into_parts();
-    let mut anew = Request::new(body);
-    *anew.method_mut() = parts.method;
-    *anew.uri_mut() = parts.uri;
-    *anew.headers_mut() = parts.headers;
-    next.handle(anew)
+    let mut copy = Request::new(body);
+    *copy.method_mut() = parts.method;
+    *copy.uri_mut() = parts.uri;
+    *copy.headers_mut() = parts.headers;
+    next.handle(copy)
 }
 
 #[test]
