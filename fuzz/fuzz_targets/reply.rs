@@ -188,6 +188,9 @@ fn read(answer: &Answer) -> Reading {
     let member = |name: &str| members.get(name).filter(|value| !value.is_null());
     let text = match member("access_token") {
         None => return Reading::Protocol(ProtocolErrorKind::MissingAccessToken),
+        Some(Value::String(text)) if text.is_empty() => {
+            return Reading::Protocol(ProtocolErrorKind::InvalidAccessToken);
+        }
         Some(Value::String(text)) => text.clone(),
         Some(_) => return Reading::Protocol(ProtocolErrorKind::InvalidAccessToken),
     };
