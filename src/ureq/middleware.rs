@@ -90,7 +90,7 @@ impl Authorize {
         loop {
             let attempt = copy(&mut parts);
             let result = match payload.outgoing() {
-                Outgoing::Nothing => self.send(Request::from_parts(attempt, SendBody::none()), &call, wishes),
+                Outgoing::Nothing => self.send(Request::from_parts(attempt, ()), &call, wishes),
                 Outgoing::Bytes(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
                 Outgoing::Stream(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
                 Outgoing::Untouched(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
