@@ -100,6 +100,15 @@ impl Hash for CacheKey {
     }
 }
 
+#[cfg(test)]
+impl CacheKey {
+    /// Makes a key that differs from others only by its scope.
+    pub(crate) fn of_scope(scope: &str) -> Self {
+        let request = TokenRequest::new("https://auth.example.com/token").and_then(|request| request.scope(scope));
+        Self::new(&request.expect("a request"), &Credentials::new("id", "s")).expect("a key")
+    }
+}
+
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CacheKey([redacted])")
@@ -112,15 +121,10 @@ mod tests {
 
     use super::*;
 
-    fn key(scope: &str) -> CacheKey {
-        let request = TokenRequest::new("https://auth.example.com/token").and_then(|request| request.scope(scope));
-        CacheKey::new(&request.expect("a request"), &Credentials::new("id", "s")).expect("a key")
-    }
-
     #[test]
     fn equal_keys_have_equal_hashes_and_different_keys_most_likely_not() {
         let hash = RandomState::new();
-        assert_eq!(hash.hash_one(key("a b")), hash.hash_one(key("b a")));
-        assert_ne!(hash.hash_one(key("a")), hash.hash_one(key("b")));
+        assert_eq!(hash.hash_one(CacheKey::of_scope("a b")), hash.hash_one(CacheKey::of_scope("b a")));
+        assert_ne!(hash.hash_one(CacheKey::of_scope("a")), hash.hash_one(CacheKey::of_scope("b")));
     }
 }

@@ -195,31 +195,24 @@ impl<K: Clone + Eq + Hash, V: Clone> Keyed<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::credentials::Credentials;
-    use crate::protocol::request::TokenRequest;
-
-    fn key(scope: &str) -> CacheKey {
-        let request = TokenRequest::new("https://auth.example.com/token").and_then(|request| request.scope(scope));
-        CacheKey::new(&request.expect("a request"), &Credentials::new("id", "s")).expect("a key")
-    }
 
     #[test]
     fn the_least_recently_looked_up_entry_makes_room_and_clearing_empties() {
         let mut map = Keyed::new(2);
-        let mut get = |scope, value| map.get_or_insert_with(&key(scope), || value);
+        let mut get = |scope, value| map.get_or_insert_with(&CacheKey::of_scope(scope), || value);
         assert_eq!([get("a", 1), get("b", 2), get("a", 3), get("c", 4), get("a", 5), get("b", 6)], [1, 2, 1, 4, 1, 6]);
         assert_eq!((map.len(), map.by_age.len()), (2, 2));
         map.clear();
         assert_eq!((map.len(), map.by_age.len()), (0, 0));
-        assert_eq!(map.get_or_insert_with(&key("a"), || 7), 7);
+        assert_eq!(map.get_or_insert_with(&CacheKey::of_scope("a"), || 7), 7);
     }
 
     #[test]
     fn a_map_of_no_capacity_holds_one() {
         let mut map = Keyed::new(0);
-        assert_eq!(map.get_or_insert_with(&key("a"), || 1), 1);
-        assert_eq!(map.get_or_insert_with(&key("a"), || 2), 1);
-        assert_eq!(map.get_or_insert_with(&key("b"), || 3), 3);
+        assert_eq!(map.get_or_insert_with(&CacheKey::of_scope("a"), || 1), 1);
+        assert_eq!(map.get_or_insert_with(&CacheKey::of_scope("a"), || 2), 1);
+        assert_eq!(map.get_or_insert_with(&CacheKey::of_scope("b"), || 3), 3);
         assert_eq!(map.len(), 1);
     }
 }
