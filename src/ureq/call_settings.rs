@@ -86,13 +86,13 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 impl<Any> CallSettings for RequestBuilder<Any> {
     fn within(self, time: Duration) -> Self {
         let time = time.min(LONGEST);
-        let before = Settings::of(&self);
+        let before = Before::of(&self);
         let request = self.config().timeout_global(Some(time)).build();
         before.with(request, |settings| settings.time = Some(time))
     }
 
     fn status_as_error(self, status_as_error: bool) -> Self {
-        let before = Settings::of(&self);
+        let before = Before::of(&self);
         let request = self.config().http_status_as_error(status_as_error).build();
         before.with(request, |settings| settings.status_as_error = Some(status_as_error))
     }
@@ -118,17 +118,15 @@ struct Before {
     extensions: usize,
 }
 
-impl Settings {
-    fn of<Any>(request: &RequestBuilder<Any>) -> Before {
+impl Before {
+    fn of<Any>(request: &RequestBuilder<Any>) -> Self {
         let extensions = request.extensions_ref();
-        Before {
-            settings: extensions.and_then(|extensions| extensions.get::<Self>()).copied(),
+        Self {
+            settings: extensions.and_then(|extensions| extensions.get::<Settings>()).copied(),
             extensions: extensions.map_or(0, |extensions| extensions.len()),
         }
     }
-}
 
-impl Before {
     /// Returns `request` with the settings from before and a change. ureq adds an extension for its
     /// settings unless there is one already.
     fn with<Any>(self, request: RequestBuilder<Any>, change: impl FnOnce(&mut Settings)) -> RequestBuilder<Any> {

@@ -144,8 +144,8 @@ impl Authorize {
         result
     }
 
-    /// With what a request that carries a token needs: an answer instead of an error, so that its
-    /// headers can be read; a redirect that can be seen, and that does not take the token along.
+    /// Sends a request that carries a token. An error status is returned as an answer, so that its
+    /// headers can be read. Redirects are recorded, and do not take the token along.
     fn send(&self, request: Request<impl AsSendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
         let avoids_proxy = self.own_agent && avoids_proxy(&self.inner, request.uri());
         let may_be_redirected = self.source.sends_authorization();
