@@ -295,10 +295,10 @@ fn unknown_members_are_ignored_whatever_is_odd_about_them() {
     }
     for (members, kind) in [
         (r#""access_token":"t","access_token":"u""#, "DuplicateMember"),
-        (r#""access_token":"\ud800""#, "MalformedResponse"),
-        (r#""access_token":1e999"#, "MalformedResponse"),
-        (r#""access_token":"t","token_type":"\ud800""#, "MalformedResponse"),
-        (r#""access_token":"t","token_type":1e999"#, "MalformedResponse"),
+        (r#""access_token":"\ud800""#, "InvalidAccessToken"),
+        (r#""access_token":1e999"#, "InvalidAccessToken"),
+        (r#""access_token":"t","token_type":"\ud800""#, "UnsupportedTokenType"),
+        (r#""access_token":"t","token_type":1e999"#, "UnsupportedTokenType"),
         (r#""access_token":"t","error":"\ud800""#, "OAuthError"),
     ] {
         let body = format!(r#"{{{members},"odd":1e999}}"#);

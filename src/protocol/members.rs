@@ -74,13 +74,11 @@ impl<'a> Object<'a> {
         }
         // A body that begins with a brace is an object or not JSON at all.
         if body.trim_ascii_start().starts_with(b"{") {
-            let mut json = serde_json::Deserializer::from_slice(body);
-            let is_usual = self.watched.is_empty();
-            if is_usual && json.deserialize_any(Reader(Some(self))).and_then(|_| json.end()).is_ok() {
+            if self.watched.is_empty() && read_json(body, Reader::Members(self)).is_ok() {
                 return Ok(());
             }
             self.reset();
-            if self.read_around(body).is_ok() {
+            if read_json(body, Reader::MembersAround(self)).is_ok() {
                 return Ok(());
             }
             self.reset();
@@ -160,6 +158,7 @@ impl<'a> Object<'a> {
             known.iter().filter(|(_, member)| member.is_some()).map(|(name, _)| (*name).to_owned()).collect();
         for (name, value) in &self.more {
             match value {
+                Value::Null => {}
                 Value::Object(inner) if !inner.is_empty() => {
                     names.extend(inner.keys().map(|below| format!("{name}.{below}")));
                 }
@@ -193,8 +192,20 @@ const OAUTH_CODES: [&str; 17] = [
     "use_dpop_nonce",
 ];
 
-/// Reads any value. The members of the outermost one go into the object.
-struct Reader<'o, 'de>(Option<&'o mut Object<'de>>);
+/// Reads any value.
+enum Reader<'o, 'de> {
+    Value,
+    /// Reads an object, whose members go into this one.
+    Members(&'o mut Object<'de>),
+    /// The same, for members that may hold what no Rust type can.
+    MembersAround(&'o mut Object<'de>),
+}
+
+fn read_json<'de>(body: &'de [u8], reader: Reader<'_, 'de>) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    json.deserialize_any(reader)?;
+    json.end()
+}
 
 impl<'de> Visitor<'de> for Reader<'_, 'de> {
     type Value = Member<'de>;
@@ -236,8 +247,10 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Member<'de>, A::Error> {
-        let Some(object) = self.0 else {
-            return Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?));
+        let object = match self {
+            Self::Members(object) => object,
+            Self::MembersAround(object) => return object.read_around(members),
+            Self::Value => return Ok(Member::Other(Box::deserialize(MapAccessDeserializer::new(members))?)),
         };
         while let Some(Member::Text(name)) = members.next_key()? {
             if let Some((name, place)) = object.place(&name) {
@@ -258,6 +271,6 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
 
 impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader(None))
+        deserializer.deserialize_any(Reader::Value)
     }
 }

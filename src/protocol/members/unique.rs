@@ -1,9 +1,9 @@
 //! Whether a JSON value names a member twice. Imports nothing from this crate.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde_core::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// Whether no object within a value has two members of the same name.
 pub(super) struct HasUniqueNames(pub(super) bool);
@@ -56,9 +56,9 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let (mut all, mut names) = (true, HashSet::new());
+        let (mut all, mut names) = (true, Map::new());
         while let Some((name, HasUniqueNames(one))) = members.next_entry::<String, _>()? {
-            all &= one && names.insert(name);
+            all &= one && names.insert(name, Value::Null).is_none();
         }
         Ok(HasUniqueNames(all))
     }

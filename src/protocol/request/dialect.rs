@@ -86,10 +86,10 @@ impl MemberPath {
         members.get(self.as_str()).or_else(|| names.clone().skip(1).try_fold(members.get(names.next()?)?, inner))
     }
 
-    /// Takes the value out of these members, or leaves null in its place.
+    /// Takes the value out of these members, and leaves null in its place.
     pub(crate) fn take(&self, members: &mut Map<String, Value>) -> Option<Value> {
-        if let Some(value) = members.remove(self.as_str()) {
-            return Some(value);
+        if let Some(value) = members.get_mut(self.as_str()) {
+            return Some(value.take());
         }
         let mut names = self.0.split('.');
         let mut value = members.get_mut(names.next()?)?;
