@@ -1,7 +1,6 @@
 //! The escapes that a server may apply to what it repeats, and how each of them is undone. Imports
 //! nothing from this crate.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
@@ -111,26 +110,34 @@ fn html(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let meant = match name.strip_prefix('#').map(|code| (code, code.strip_prefix(['x', 'X']))) {
         Some((_, Some(code))) => char::from_u32(u32::from_str_radix(code, 16).ok()?)?,
         Some((code, None)) => char::from_u32(code.parse().ok()?)?,
-        None => *ENTITIES.get(name).or_else(|| ENTITIES.get(&*name.to_ascii_lowercase()))?,
+        None => entity(name).or_else(|| entity(&name.to_ascii_lowercase()))?,
     };
     out.extend_from_slice(meant.encode_utf8(&mut [0; 4]).as_bytes());
     Some(end + 2)
 }
 
-/// Each name with its character.
-static ENTITIES: LazyLock<HashMap<&str, char>> = LazyLock::new(|| {
-    const NAMES: &str = "tab\t newline\n excl! quot\" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ \
-        comma, period. sol/ colon: semi; lt< equals= gt> quest? commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ \
-        lowbar_ underbar_ grave` diacriticalgrave` lcub{ lbrace{ verbar| vert| verticalline| rcub} rbrace} \
-        nbsp\u{a0} iexcl¡ cent¢ pound£ curren¤ yen¥ brvbar¦ sect§ uml¨ copy© ordfª laquo« not¬ shy\u{ad} reg® macr¯ \
-        deg° plusmn± sup2² sup3³ acute´ micro\u{b5} para¶ middot· cedil¸ sup1¹ ordmº raquo» frac14¼ frac12½ frac34¾ \
-        iquest¿ AgraveÀ AacuteÁ AcircÂ AtildeÃ AumlÄ AringÅ AEligÆ CcedilÇ EgraveÈ EacuteÉ EcircÊ EumlË IgraveÌ \
-        IacuteÍ IcircÎ IumlÏ ETHÐ NtildeÑ OgraveÒ OacuteÓ OcircÔ OtildeÕ OumlÖ times× OslashØ UgraveÙ UacuteÚ UcircÛ \
-        UumlÜ YacuteÝ THORNÞ szligß agraveà aacuteá acircâ atildeã aumlä aringå aeligæ ccedilç egraveè eacuteé ecircê \
-        eumlë igraveì iacuteí icircî iumlï ethð ntildeñ ograveò oacuteó ocircô otildeõ oumlö divide÷ oslashø ugraveù \
-        uacuteú ucircû uumlü yacuteý thornþ yumlÿ";
+fn entity(name: &str) -> Option<char> {
+    let found = ENTITIES.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    Some(ENTITIES[found].1)
+}
+
+/// Each name with its character, in the order of the names.
+static ENTITIES: LazyLock<Vec<(&str, char)>> = LazyLock::new(|| {
     NAMES.split(' ').filter_map(|word| word.char_indices().last().map(|(end, meant)| (&word[..end], meant))).collect()
 });
+
+const NAMES: &str = "\
+    AEligÆ AacuteÁ AcircÂ AgraveÀ AringÅ AtildeÃ AumlÄ CcedilÇ ETHÐ EacuteÉ EcircÊ EgraveÈ EumlË \
+    IacuteÍ IcircÎ IgraveÌ IumlÏ NtildeÑ OacuteÓ OcircÔ OgraveÒ OslashØ OtildeÕ OumlÖ THORNÞ \
+    UacuteÚ UcircÛ UgraveÙ UumlÜ YacuteÝ aacuteá acircâ acute´ aeligæ agraveà amp& apos' aringå \
+    ast* atildeã aumlä brvbar¦ bsol\\ ccedilç cedil¸ cent¢ colon: comma, commat@ copy© curren¤ \
+    deg° diacriticalgrave` divide÷ dollar$ eacuteé ecircê egraveè equals= ethð eumlë excl! \
+    frac12½ frac14¼ frac34¾ grave` gt> hat^ iacuteí icircî iexcl¡ igraveì iquest¿ iumlï laquo« \
+    lbrace{ lbrack[ lcub{ lowbar_ lpar( lsqb[ lt< macr¯ micro\u{b5} midast* middot· nbsp\u{a0} \
+    newline\n not¬ ntildeñ num# oacuteó ocircô ograveò ordfª ordmº oslashø otildeõ oumlö para¶ \
+    percnt% period. plus+ plusmn± pound£ quest? quot\" raquo» rbrace} rbrack] rcub} reg® rpar) \
+    rsqb] sect§ semi; shy\u{ad} sol/ sup1¹ sup2² sup3³ szligß tab\t thornþ times× uacuteú ucircû \
+    ugraveù uml¨ underbar_ uumlü verbar| vert| verticalline| yacuteý yen¥ yumlÿ";
 
 /// `\n`, `\/` and `\u002F` in JSON (RFC 8259 section 7), and `\'` and `\x2F` in other languages.
 fn json(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_punctuation_marks_of_ascii_and_all_of_latin_1_have_names() {
-        let names = |meant| ENTITIES.values().filter(|known| **known == meant).count();
+        let names = |meant| ENTITIES.iter().filter(|(_, known)| *known == meant).count();
         for c in ('!'..='~').filter(char::is_ascii_punctuation).filter(|c| !"-~".contains(*c)) {
             assert!(names(c) >= 1, "{c}");
         }
