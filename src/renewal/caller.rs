@@ -40,6 +40,14 @@ pub(crate) enum Next {
     Recursion,
 }
 
+/// The part of a fetch that the slot decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Lead {
+    pub(crate) fetch: FetchId,
+    pub(crate) after: Duration,
+    pub(crate) reason: Reason,
+}
+
 /// A token that needs renewal but is still accepted for a while.
 #[derive(Clone)]
 pub(crate) struct Usable {

@@ -23,7 +23,6 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     pub(crate) max_body: usize,
     pub(crate) replay_limit: usize,
-    pub(crate) renew_in_background: bool,
 }
 
 impl Settings {
@@ -45,7 +44,6 @@ impl Default for Settings {
             retries: RETRIES,
             max_body: MAX_BODY,
             replay_limit: REPLAY_LIMIT,
-            renew_in_background: false,
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::error::{Error, NoAnswer, TransportErrorKind};
-use crate::event::{EventKind, Reason};
+use crate::event::EventKind;
 use crate::protocol::token::AccessToken;
-use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Usable};
+use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable};
 use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
@@ -109,7 +109,7 @@ impl TokenSource {
             let limit = if hurried { Limit::Hurried(deadline, caller.budget) } else { Limit::Own };
             return self.run(lead, limit, self.0.settings.retries);
         };
-        if self.0.settings.renew_in_background && self.renew_in_thread(lead) {
+        if self.0.renew_in_background.is_some_and(|renew| renew(self, lead)) {
             return Ok(usable.token);
         }
         let share = LONGEST_SHARE.min(caller.budget / 2).min(usable.left / 2);
@@ -124,7 +124,7 @@ impl TokenSource {
     }
 
     /// Starts a thread that fetches and ends. False if the system has none to give.
-    fn renew_in_thread(&self, lead: Lead) -> bool {
+    pub(super) fn renew_in_thread(&self, lead: Lead) -> bool {
         let source = self.clone();
         let fetch = move || {
             source.0.slot.adopt(lead.fetch);
@@ -181,14 +181,6 @@ fn recursion() -> Error {
         "the token request was sent through the very agent or source that needs the token; give the source a transport \
          of its own",
     )
-}
-
-/// The part of a fetch that the slot decided.
-#[derive(Clone, Copy)]
-struct Lead {
-    fetch: FetchId,
-    after: Duration,
-    reason: Reason,
 }
 
 /// The time of a fetch.

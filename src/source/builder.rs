@@ -17,7 +17,7 @@ use crate::renewal::settings::Settings;
 use crate::source::shared_slot::SharedSlot;
 use crate::source::thread_cache;
 use crate::source::token_cache::{TokenCache, jitter};
-use crate::source::{Hook, Inner, TokenSource};
+use crate::source::{Background, Hook, Inner, TokenSource};
 use crate::transport::{Transport, TransportIdentity};
 
 /// The settings of a [`TokenSource`].
@@ -52,6 +52,7 @@ pub struct TokenSourceBuilder {
     clock: Arc<dyn Clock>,
     settings: Settings,
     hook: Option<Box<Hook>>,
+    renew_in_background: Option<Background>,
     shared: Option<Box<FindSlot>>,
 }
 
@@ -99,6 +100,7 @@ impl TokenSourceBuilder {
             clock: Arc::new(SystemClock),
             settings: Settings::default(),
             hook: None,
+            renew_in_background: None,
             shared: None,
         }
     }
@@ -392,7 +394,7 @@ impl TokenSourceBuilder {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn renew_in_background(mut self, background: bool) -> Self {
-        self.settings.renew_in_background = background;
+        self.renew_in_background = background.then_some(TokenSource::renew_in_thread);
         self
     }
 
@@ -483,6 +485,7 @@ impl TokenSourceBuilder {
             clock: self.clock,
             settings: self.settings,
             hook: self.hook,
+            renew_in_background: self.renew_in_background,
             origins_not_allowed: Mutex::default(),
             authorized: AtomicBool::new(false),
             adapter: OnceLock::new(),

@@ -28,7 +28,7 @@ use crate::origin;
 use crate::protocol::credentials::Credentials;
 use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
-use crate::renewal::caller::Refusal;
+use crate::renewal::caller::{Lead, Refusal};
 use crate::renewal::settings::Settings;
 use crate::renewal::slot::Slot;
 use crate::source::shared_slot::SharedSlot;
@@ -72,6 +72,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: Settings,
     hook: Option<Box<Hook>>,
+    renew_in_background: Option<Background>,
     slot: Arc<SharedSlot>,
     /// The key of this source in the cache of each thread.
     id: usize,
@@ -83,6 +84,9 @@ struct Inner {
 }
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
+
+/// What starts a renewal in the background. A program that does not choose it links no threads.
+type Background = fn(&TokenSource, Lead) -> bool;
 
 impl TokenSource {
     /// Returns a token that is valid now, from the cache if there is one. Waits at most for the
