@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 
 use ::ureq::http::request::Parts;
 use ::ureq::http::{Method, Response};
-use ::ureq::{Body, Error, SendBody};
+use ::ureq::{Body, BodyReader, Error, SendBody};
 
 pub(super) struct Payload<'a> {
     /// The part of the body that was read.
@@ -103,19 +103,29 @@ pub(super) fn drained(response: Response<Body>) -> Response<Body> {
         builder = builder.charset(charset);
     }
     let (mut reader, mut bytes) = (body.into_reader(), Vec::new());
-    let body = match read_beyond(DRAINED, &mut reader, &mut bytes) {
-        Ok(_) if bytes.len() <= DRAINED => builder.data(bytes),
-        Ok(_) => builder.reader(Cursor::new(bytes).chain(reader)),
-        Err(error) => builder.reader(Cursor::new(bytes).chain(Broken(Some(error)))),
+    let read = read_beyond(DRAINED, &mut reader, &mut bytes);
+    let body = if read.is_ok() && bytes.len() <= DRAINED {
+        builder.data(bytes)
+    } else {
+        builder.reader(Begun { bytes: Cursor::new(bytes), rest: read.map(|_| reader).map_err(Some) })
     };
     Response::from_parts(parts, body)
 }
 
-/// Where a body broke off. The error is for the reader of that body, not for the second attempt.
-struct Broken(Option<io::Error>);
+/// A body whose beginning was read.
+struct Begun {
+    bytes: Cursor<Vec<u8>>,
+    /// The rest, or where the body broke off: that error is for the reader of this body, not for
+    /// the second attempt.
+    rest: Result<BodyReader<'static>, Option<io::Error>>,
+}
 
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
+impl Read for Begun {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.bytes.read(buffer)?, &mut self.rest) {
+            (0, Ok(rest)) => rest.read(buffer),
+            (0, Err(error)) => error.take().map_or(Ok(0), Err),
+            (read, _) => Ok(read),
+        }
     }
 }
