@@ -166,7 +166,7 @@ fn explained(url: &str, otherwise: &str) -> String {
         format!("{url_shown} holds a line break; trim the file or variable that it comes from")
     } else if url.contains(|char: char| char.is_whitespace() || char.is_control()) {
         format!("{url_shown} holds a space or a control character")
-    } else if !url.contains("://") {
+    } else if url.split_once("://").is_none() {
         format!("{url_shown} has no scheme; it must begin with https://")
     } else {
         format!("{url_shown} {otherwise}")

@@ -18,7 +18,7 @@ pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
 /// Parses a date. A leap second (RFC 9110 section 5.6.7 allows `:60`) counts as the second after
 /// `:59`.
 fn http_date(text: &str) -> Option<SystemTime> {
-    match text.rsplit_once(":60 ") {
+    match text.split_once(":60 ") {
         Some((before, after)) => Some(any_weekday(&format!("{before}:59 {after}"))? + Duration::from_secs(1)),
         None => any_weekday(text),
     }
