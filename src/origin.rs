@@ -12,8 +12,6 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<Origin>,
-    /// Those of the audiences, which go when the audience is replaced.
-    audiences: Vec<Origin>,
     any: bool,
 }
 
@@ -26,12 +24,14 @@ impl Origins {
 
     /// Adds the origin of an audience, if it names one.
     pub(crate) fn add_audience(&mut self, audience: &str) {
-        self.audiences.extend(Origin::of(audience));
+        if let Ok(origin) = Origin::of(audience) {
+            self.push(Origin { of_audience: true, ..origin });
+        }
     }
 
     /// Removes the origins of all audiences. One that was added otherwise, too, stays.
     pub(crate) fn forget_audiences(&mut self) {
-        self.audiences.clear();
+        self.allowed.retain(|origin| !origin.of_audience);
     }
 
     /// Adds the origin of `url`, even if it is plain http.
@@ -47,14 +47,14 @@ impl Origins {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.allowed.is_empty() && self.audiences.is_empty() && !self.any
+        self.allowed.is_empty() && !self.any
     }
 
     pub(crate) fn allows(&self, uri: &Uri) -> bool {
         let (Some(secure), Some(authority)) = (is_secure(uri), uri.authority()) else {
             return false;
         };
-        self.allowed.iter().chain(&self.audiences).any(|origin| origin.is(secure, authority.as_str()))
+        self.allowed.iter().any(|origin| origin.is(secure, authority.as_str()))
             || (self.any && read(uri).is_some_and(|(secure, host, _)| secure || is_loopback(host)))
     }
 
@@ -74,6 +74,8 @@ struct Origin {
     /// The length of the host in `authority`.
     host: usize,
     port: u16,
+    /// Whether it goes when the audience is replaced.
+    of_audience: bool,
 }
 
 impl Origin {
@@ -92,7 +94,13 @@ impl Origin {
     fn new(secure: bool, host: String, port: u16) -> Self {
         let length = host.len();
         let default = self::port("", secure) == Some(port);
-        Self { secure, authority: if default { host } else { format!("{host}:{port}") }, host: length, port }
+        Self {
+            secure,
+            authority: if default { host } else { format!("{host}:{port}") },
+            host: length,
+            port,
+            of_audience: false,
+        }
     }
 
     /// Whether `authority` is this host and port and nothing else (RFC 3986 section 3.2). It must
