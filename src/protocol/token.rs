@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::clock::Moment;
@@ -228,7 +228,8 @@ impl AccessToken {
     }
 
     /// Returns a member of the response that RFC 6749 does not define, such as Salesforce's
-    /// `instance_url`. `refresh_token` is never kept (RFC 6749 section 4.4.3).
+    /// `instance_url`, or `None` if it is missing or null. `refresh_token` is never kept (RFC 6749
+    /// section 4.4.3).
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -245,7 +246,7 @@ impl AccessToken {
     /// ```
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Value> {
-        self.0.members.as_ref()?.get(name)
+        self.0.members.as_ref()?.get(name).filter(|value| !value.is_null())
     }
 
     /// Returns the moment before the request for this token was sent. The age of the token counts
@@ -264,6 +265,20 @@ impl AccessToken {
     #[must_use]
     pub fn sent_at(&self) -> Moment {
         self.0.sent_at
+    }
+
+    #[inline]
+    pub(crate) fn put_on(&self, headers: &mut HeaderMap) {
+        if self.0.header_name == AUTHORIZATION {
+            headers.insert(AUTHORIZATION, self.0.header.clone());
+        } else {
+            self.put_elsewhere(headers);
+        }
+    }
+
+    #[cold]
+    fn put_elsewhere(&self, headers: &mut HeaderMap) {
+        headers.insert(self.0.header_name.clone(), self.0.header.clone());
     }
 
     /// Returns a deep copy with its own reference count, so that its clones don't contend with

@@ -551,7 +551,7 @@ impl Call<'_> {
 
     fn put_token(&self, headers: &mut HeaderMap) {
         if let State::First(token) | State::Second(token) = &self.state {
-            headers.insert(token.header_name().clone(), token.header_value().clone());
+            token.put_on(headers);
         }
     }
 }

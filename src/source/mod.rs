@@ -200,7 +200,9 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize<B>(&self, request: &mut http::Request<B>) -> Result<AccessToken, Error> {
-        self.authorize_with(request, Self::token)
+        let token = self.token_for(request.uri(), None)?;
+        token.put_on(request.headers_mut());
+        Ok(token)
     }
 
     /// Puts a valid token on a request, as [`authorize`](Self::authorize) does, or returns an error
@@ -226,7 +228,9 @@ impl TokenSource {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize_within<B>(&self, request: &mut http::Request<B>, budget: Duration) -> Result<AccessToken, Error> {
-        self.authorize_with(request, |source| source.token_within(budget))
+        let token = self.token_for(request.uri(), Some(budget))?;
+        token.put_on(request.headers_mut());
+        Ok(token)
     }
 
     /// Reports that an API answered 401 to this token. The token is dropped only if it is still the
@@ -341,17 +345,12 @@ impl TokenSource {
         self.0.slot.refuse(token, self.0.clock.now(), &self.0.settings)
     }
 
-    fn authorize_with<B>(
-        &self,
-        request: &mut http::Request<B>,
-        token: impl FnOnce(&Self) -> Result<AccessToken, Error>,
-    ) -> Result<AccessToken, Error> {
-        if !self.allows(request.uri()) {
-            return Err(not_allowed(request.uri()));
+    fn token_for(&self, uri: &http::Uri, budget: Option<Duration>) -> Result<AccessToken, Error> {
+        if !self.allows(uri) {
+            return Err(not_allowed(uri));
         }
-        let token = token(self)?;
+        let token = budget.map_or_else(|| self.token(), |budget| self.token_within(budget))?;
         self.has_authorized();
-        request.headers_mut().insert(token.header_name().clone(), token.header_value().clone());
         Ok(token)
     }
 }
