@@ -71,7 +71,7 @@ impl Middleware for Authorize {
             .authorize_parts(&parts.method, &parts.uri, &mut parts.headers)
             .map_err(|error| Error::Other(error.into()))?;
         if call.is_authorized() {
-            self.run(call, parts, body, wishes)
+            self.run(call, &mut parts, body, wishes)
         } else {
             self.pass_on(call, Request::from_parts(parts, body), wishes)
         }
@@ -80,15 +80,15 @@ impl Middleware for Authorize {
 
 impl Authorize {
     /// Sends a request that carries a token, and once more if that may help.
-    fn run(&self, mut call: Call, mut parts: Parts, body: SendBody, wishes: Wishes) -> Result<Response<Body>, Error> {
+    fn run(&self, mut call: Call, parts: &mut Parts, body: SendBody, wishes: Wishes) -> Result<Response<Body>, Error> {
         if let Some(mark) = parts.extensions.get::<Authorized>() {
             mark.0.store(true, Ordering::Relaxed);
         }
-        let mut payload = Payload::new(body, &parts, self.source.replay_limit())?;
+        let mut payload = Payload::new(body, parts, self.source.replay_limit())?;
         call.replayable(payload.is_replayable());
         let mut refusal = None;
         loop {
-            let attempt = copy(&mut parts);
+            let attempt = copy(parts);
             let result = match payload.outgoing() {
                 Outgoing::Nothing => self.send(Request::from_parts(attempt, ()), &call, wishes),
                 Outgoing::Bytes(body) => self.send(Request::from_parts(attempt, body), &call, wishes),
