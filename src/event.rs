@@ -64,7 +64,7 @@ pub struct Event<'a> {
 ///         EventKind::Waited { .. } => "callers_that_waited",
 ///         EventKind::RenewalFailed { .. } => "renewals_failed",
 ///         EventKind::RememberedFailure { .. } => "errors_remembered",
-///         EventKind::Refused { .. } => "api_said_401",
+///         EventKind::Refused { .. } => "tokens_refused",
 ///         EventKind::OriginNotAllowed { .. } => "origins_not_allowed",
 ///         EventKind::Replayed { .. } => "requests_replayed",
 ///         _ => "other",
@@ -133,9 +133,11 @@ pub enum EventKind<'a> {
         /// The remembered error.
         error: &'a Error,
     },
-    /// An API answered 401 to a request that carried a token of this source.
+    /// The answer to a request that carried a token of this source says that the token is not valid.
     #[non_exhaustive]
     Refused {
+        /// The HTTP status of the answer, normally 401.
+        status: u16,
         /// Whether the request is sent again, or why not.
         verdict: Verdict,
         /// Why there is no other token, if the verdict is [`Verdict::RenewalFailed`].
@@ -196,7 +198,7 @@ pub enum Reason {
     Forced,
 }
 
-/// What was decided after an API answered 401.
+/// What was decided after an API refused a token.
 ///
 /// # Examples
 ///
@@ -237,15 +239,15 @@ pub enum Verdict {
     NotReplayable,
     /// The challenge says that another token would not help (RFC 6750 section 3.1).
     Useless,
-    /// The HTTP client followed a redirect before the 401, and removed the token, so the token was
+    /// The HTTP client followed a redirect before this answer, and removed the token, so the token was
     /// not refused. The request goes to where the redirect led, once more and with the token, if its
     /// method is safe and that URL may receive the token.
     Redirected,
     /// The authorization server issued the very same token again.
     SameToken,
-    /// No other token could be had; the caller gets the 401.
+    /// No other token could be had; the caller gets the answer.
     RenewalFailed,
-    /// The last renewal after a 401 was less than 10 seconds ago; the caller gets the 401.
+    /// The last renewal after a refusal was less than 10 seconds ago; the caller gets the answer.
     TooSoon,
 }
 
@@ -266,9 +268,11 @@ impl fmt::Display for Event<'_> {
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
-            EventKind::Refused { verdict, error: None } => write!(f, "the API answered 401: {verdict:?}"),
-            EventKind::Refused { verdict, error: Some(error) } => {
-                write!(f, "the API answered 401: {verdict:?}: {error}")
+            EventKind::Refused { status, verdict, error: None } => {
+                write!(f, "the API answered {status}: {verdict:?}")
+            }
+            EventKind::Refused { status, verdict, error: Some(error) } => {
+                write!(f, "the API answered {status}: {verdict:?}: {error}")
             }
             EventKind::OriginNotAllowed { origin } => write!(
                 f,

@@ -513,7 +513,7 @@ impl Call<'_> {
     /// Decides what follows an answer that refused this token, or seems to.
     fn decide(&mut self, token: AccessToken, refused: &Refused) {
         if let Some(target) = self.redirected.take() {
-            self.source.emit(EventKind::Refused { verdict: Verdict::Redirected, error: None });
+            self.emit_refused(refused, Verdict::Redirected, None);
             // The client removed the token on the way, so nobody has refused it.
             if !self.source.allows(&target) {
                 self.source.report_origin(&target);
@@ -530,7 +530,11 @@ impl Call<'_> {
             }
             Err((verdict, error)) => (verdict, error),
         };
-        self.source.emit(EventKind::Refused { verdict, error: error.as_ref() });
+        self.emit_refused(refused, verdict, error.as_ref());
+    }
+
+    fn emit_refused(&self, refused: &Refused, verdict: Verdict, error: Option<&Error>) {
+        self.source.emit(EventKind::Refused { status: refused.status.as_u16(), verdict, error });
     }
 
     /// Returns the token for a second attempt, or the reason why there is none.
@@ -558,19 +562,19 @@ impl Call<'_> {
 
 /// An answer that refuses the token, or may do so.
 struct Refused {
+    status: StatusCode,
     renewal_may_help: bool,
 }
 
 impl Refused {
     fn by(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         let challenges = || Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
-        match status {
-            StatusCode::UNAUTHORIZED => Some(Self { renewal_may_help: challenge::renewal_may_help(&challenges()) }),
-            StatusCode::BAD_REQUEST if challenge::says_invalid_token(&challenges()) => {
-                Some(Self { renewal_may_help: true })
-            }
-            _ => None,
-        }
+        let renewal_may_help = match status {
+            StatusCode::UNAUTHORIZED => challenge::renewal_may_help(&challenges()),
+            StatusCode::BAD_REQUEST if challenge::says_invalid_token(&challenges()) => true,
+            _ => return None,
+        };
+        Some(Self { status, renewal_may_help })
     }
 }
 

@@ -64,7 +64,7 @@ fn a_second_attempt_is_reported_with_its_status_or_without_an_answer() {
 }
 
 #[test]
-fn the_reason_why_a_401_is_not_followed_by_a_second_attempt_is_reported() {
+fn the_status_of_a_refusal_and_why_no_second_attempt_follows_are_reported() {
     let upload: fn(&Agent, &str) -> Outcome = |agent, url| agent.post(url).send(large(MIB + 1));
     let in_error_mode: fn(&Agent, &str) -> Outcome =
         |agent, url| agent.post(url).config().no_delay(true).build().send("x");
@@ -73,12 +73,13 @@ fn the_reason_why_a_401_is_not_followed_by_a_second_attempt_is_reported() {
         (useless, post as fn(&Agent, &str) -> Outcome, "Useless"),
         (invalid_token(), upload, "NotReplayable"),
         (invalid_token(), in_error_mode, "NotReplayable"),
+        (challenge(400, r#"Bearer error="invalid_token""#), upload, "NotReplayable"),
     ];
     for (refused, send, verdict) in cases {
         let api = Server::replies([refused]);
         let (source, events) = told(&tokens(&["T1"]), &api);
-        assert_eq!(status(&send(&agent(&source, true), &api.url("/"))), 401);
-        assert_eq!(*lock(&events), [format!("the API answered 401: {verdict}")]);
+        let status = status(&send(&agent(&source, true), &api.url("/")));
+        assert_eq!(*lock(&events), [format!("the API answered {status}: {verdict}")]);
     }
 }
 

@@ -33,14 +33,16 @@ fn verdicts_and_context_are_told() {
     let source = builder(&script)
         .on_event(move |event| {
             assert_eq!((event.endpoint, event.client_id), ("auth.example.com", Some("id")));
-            if let EventKind::Refused { verdict, .. } = event.kind {
-                log.lock().expect("a log").push(verdict);
+            if let EventKind::Refused { status, verdict, .. } = event.kind {
+                log.lock().expect("a log").push((status, verdict));
             }
         })
         .build()
         .expect("a source");
     sent(&source).answered(&answer(401, None)).expect("another");
-    assert_eq!(*verdicts.lock().expect("a log"), [Verdict::Replay]);
+    // D33.
+    let _ = sent(&source).answered(&answer(400, INVALID_TOKEN));
+    assert_eq!(*verdicts.lock().expect("a log"), [(401, Verdict::Replay), (400, Verdict::TooSoon)]);
 }
 
 #[test]
