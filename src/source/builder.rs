@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
+
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::event::Event;
@@ -17,7 +19,7 @@ use crate::renewal::settings::Settings;
 use crate::source::shared_slot::SharedSlot;
 use crate::source::thread_cache;
 use crate::source::token_cache::{TokenCache, jitter};
-use crate::source::{Background, Hook, Inner, TokenSource};
+use crate::source::{Background, Hook, Inner, RefusedWhen, TokenSource};
 use crate::transport::{Transport, TransportIdentity};
 
 /// The settings of a [`TokenSource`].
@@ -53,6 +55,7 @@ pub struct TokenSourceBuilder {
     settings: Settings,
     hook: Option<Box<Hook>>,
     renew_in_background: Option<Background>,
+    refused_when: Option<Box<RefusedWhen>>,
     shared: Option<Box<FindSlot>>,
 }
 
@@ -101,6 +104,7 @@ impl TokenSourceBuilder {
             settings: Settings::default(),
             hook: None,
             renew_in_background: None,
+            refused_when: None,
             shared: None,
         }
     }
@@ -368,6 +372,50 @@ impl TokenSourceBuilder {
         self
     }
 
+    /// Sets which answers of the API refuse the token, too. Default: none but a 401, and a 400 with
+    /// the Bearer error `invalid_token` (RFC 6750 section 3.1).
+    ///
+    /// Some APIs answer 403, 400, 404 or 419 to a token that has expired or was revoked. `refuses`
+    /// gets status and headers of every answer of 400 or above that does not renew the token by
+    /// itself. If it returns `true`, the token is renewed and the request sent once more, as after a
+    /// 401. It cannot take a refusal away.
+    ///
+    /// Say `true` only for answers that are about the token. A 403 that is about a permission comes
+    /// again with the next token, so each call would cost a token request (at most one in a second)
+    /// and a second attempt.
+    ///
+    /// `refuses` is called on the thread of the call and outside of all locks. A panic in it reaches
+    /// the caller of that call. It is not asked about an origin that may not receive the token. The
+    /// headers are empty if a call through the agent has settings of its own by ureq's `config()`
+    /// and wants errors for statuses ([`CallSettings`](crate::CallSettings) shows them).
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # script.token("one", 3600); script.token("two", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let credentials = Credentials::new("my-client", "s3cret");
+    /// # let transport = script.clone();
+    /// let source = TokenSource::builder(credentials, request)
+    ///     .transport(transport)
+    ///     .refused_when(|status, headers| {
+    ///         status == 403 && headers.get("x-error").is_some_and(|error| error == "token_expired")
+    ///     })
+    ///     .build()?;
+    /// # let source = &source;
+    /// # let renews = |answer: http::response::Builder| {
+    /// #     let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// #     Ok::<_, Box<dyn std::error::Error>>(source.call(&mut request)?.retry(&mut request, &answer.body(())?))
+    /// # };
+    /// assert!(!renews(http::Response::builder().status(403))?);
+    /// assert!(renews(http::Response::builder().status(403).header("x-error", "token_expired"))?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn refused_when(mut self, refuses: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static) -> Self {
+        self.refused_when = Some(Box::new(refuses));
+        self
+    }
+
     /// Sets whether a token is renewed in a thread of its own. Default: no.
     ///
     /// One caller renews the token inside its own call: it waits at most 5 seconds, and not longer
@@ -486,6 +534,7 @@ impl TokenSourceBuilder {
             settings: self.settings,
             hook: self.hook,
             renew_in_background: self.renew_in_background,
+            refused_when: self.refused_when,
             origins_not_allowed: Mutex::default(),
             authorized: AtomicBool::new(false),
             adapter: OnceLock::new(),

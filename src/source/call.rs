@@ -344,10 +344,11 @@ impl Call<'_> {
     /// request already carries another token. Call this for every answer, whatever its status.
     ///
     /// Returns `true` if all of this holds: the status is 401 (or 400 with the Bearer error
-    /// `invalid_token`), the request carried a token of this source, the challenge does not say that
-    /// a new token is useless (RFC 6750 section 3.1), the request can be sent again, and a different
-    /// token can be had in the time left. After a redirect: see [`answered_by`](Self::answered_by).
-    /// It returns `true` at most once.
+    /// `invalid_token`), and the challenge does not say that a new token is useless (RFC 6750 section
+    /// 3.1), or [`refused_when`](crate::TokenSourceBuilder::refused_when) calls the answer a refusal;
+    /// the request carried a token of this source and can be sent again; and a different token can be
+    /// had in the time left. After a redirect: see [`answered_by`](Self::answered_by). It returns
+    /// `true` at most once.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -487,13 +488,13 @@ impl Call<'_> {
     /// then in the state.
     fn read(&mut self, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
         match mem::replace(&mut self.state, State::Over) {
-            State::First(token) => match Refused::by(status, headers) {
+            State::First(token) => match self.refused_by(status, headers) {
                 None => self.source.accept(&token),
                 Some(refused) => self.decide(token, &refused),
             },
             State::Second(token) => {
                 self.source.emit(EventKind::Replayed { status: Some(status.as_u16()) });
-                if Refused::by(status, headers).is_none() {
+                if self.refused_by(status, headers).is_none() {
                     self.source.accept(&token);
                 }
             }
@@ -508,6 +509,24 @@ impl Call<'_> {
             }
         }
         matches!(self.state, State::Second(_))
+    }
+
+    /// Returns the refusal in an answer, if it is one.
+    fn refused_by(&self, status: StatusCode, headers: &HeaderMap) -> Option<Refused> {
+        if status < StatusCode::BAD_REQUEST {
+            return None;
+        }
+        let challenges = || Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
+        let renewal_may_help = match status {
+            StatusCode::UNAUTHORIZED => Some(challenge::renewal_may_help(&challenges())),
+            StatusCode::BAD_REQUEST => challenge::says_invalid_token(&challenges()).then_some(true),
+            _ => None,
+        };
+        match &self.source.0.refused_when {
+            Some(refuses) if renewal_may_help != Some(true) && refuses(status, headers) => Some(true),
+            _ => renewal_may_help,
+        }
+        .map(|renewal_may_help| Refused { status, renewal_may_help })
     }
 
     /// Decides what follows an answer that refused this token, or seems to.
@@ -564,18 +583,6 @@ impl Call<'_> {
 struct Refused {
     status: StatusCode,
     renewal_may_help: bool,
-}
-
-impl Refused {
-    fn by(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
-        let challenges = || Challenge::parse(headers.get_all(WWW_AUTHENTICATE));
-        let renewal_may_help = match status {
-            StatusCode::UNAUTHORIZED => challenge::renewal_may_help(&challenges()),
-            StatusCode::BAD_REQUEST if challenge::says_invalid_token(&challenges()) => true,
-            _ => return None,
-        };
-        Some(Self { status, renewal_may_help })
-    }
 }
 
 /// A call that is dropped before the answer to its second attempt was read emits

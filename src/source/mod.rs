@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
+
 use crate::clock::{Clock, Deadline};
 use crate::error::{Error, OriginNotAllowed};
 use crate::event::Event;
@@ -73,6 +75,7 @@ struct Inner {
     settings: Settings,
     hook: Option<Box<Hook>>,
     renew_in_background: Option<Background>,
+    refused_when: Option<Box<RefusedWhen>>,
     slot: Arc<SharedSlot>,
     /// The key of this source in the cache of each thread.
     id: usize,
@@ -84,6 +87,7 @@ struct Inner {
 }
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
+type RefusedWhen = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
 
 /// What starts a renewal in the background. A program that does not choose it links no threads.
 type Background = fn(&TokenSource, Lead) -> bool;
@@ -233,7 +237,7 @@ impl TokenSource {
         Ok(token)
     }
 
-    /// Reports that an API answered 401 to this token. The token is dropped only if it is still the
+    /// Reports that an API refused this token, with a 401 or in its own way. The token is dropped only if it is still the
     /// cached one, and at most once in 10 seconds. Returns whether the next call gets another
     /// token.
     ///

@@ -18,6 +18,7 @@ mod no_token;
 mod own_agent;
 mod parts;
 mod redirects;
+mod refused_when;
 mod replay;
 mod settings;
 mod through;
@@ -28,6 +29,7 @@ mod wrapped;
 
 use std::io::{self, Cursor, Read};
 use std::net::Ipv4Addr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};

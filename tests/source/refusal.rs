@@ -215,3 +215,160 @@ fn refusing_an_unknown_token_does_the_cached_one_no_harm() {
     assert!(source.refused(&foreign), "the cached one is another");
     assert_eq!(source.token().expect("a token").secret(), "T1");
 }
+
+/// What an API answers to a token that has expired, if it does not speak of it as RFC 6750 does.
+fn expired() -> Response<&'static str> {
+    Response::builder().status(403).header("x-error", "expired").body("").expect("a response")
+}
+
+/// A source that knows such an answer, and counts how often it is asked about one.
+fn knows_expired(script: &Script) -> (TokenSourceBuilder, Arc<AtomicU32>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&asked);
+    let builder = builder(script).refused_when(move |status, headers| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        status == 403 && headers.get("x-error").is_some_and(|error| error == "expired")
+    });
+    (builder, asked)
+}
+
+fn two_tokens() -> Script {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    script
+}
+
+#[test]
+fn d33_an_answer_that_the_program_calls_a_refusal_is_one() {
+    let script = two_tokens();
+    let (source, events) = listen(knows_expired(&script).0);
+    assert_eq!(sent(&source).answered(&answer(403, None)), None, "this one is about something else");
+    assert_eq!(sent(&source).answered(&answer(403, INVALID_TOKEN)), None);
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(sent(&source).answered(&expired()).as_deref(), Some("T2"));
+    assert!(seen(&events).contains(&"refused Replay".to_owned()));
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn d33_the_program_can_add_refusals_and_take_none_away() {
+    for refused in [answer(401, None), answer(401, INVALID_TOKEN), answer(400, INVALID_TOKEN)] {
+        let source = builder(&two_tokens()).refused_when(|_, _| false).build().expect("a source");
+        assert_eq!(sent(&source).answered(&refused).as_deref(), Some("T2"));
+    }
+}
+
+#[test]
+fn d33_the_program_is_asked_about_errors_that_would_not_renew_the_token() {
+    let cases = [
+        (answer(200, INVALID_TOKEN), 0),
+        (answer(204, None), 0),
+        (answer(302, None), 0),
+        (answer(399, None), 0),
+        (answer(400, None), 1),
+        (answer(404, None), 1),
+        (answer(503, None), 1),
+        (answer(999, None), 1),
+        (answer(400, INVALID_TOKEN), 0),
+        (answer(401, None), 0),
+        (answer(401, Some("Bearer error=\"insufficient_scope\"")), 1),
+    ];
+    for (response, times) in cases {
+        let (builder, asked) = knows_expired(&two_tokens());
+        let _ = sent(&builder.build().expect("a source")).answered(&response);
+        assert_eq!(asked.load(Ordering::Relaxed), times, "{response:?}");
+    }
+}
+
+#[test]
+fn d33_the_program_knows_better_than_a_challenge_that_speaks_of_something_else() {
+    let source = builder(&two_tokens()).refused_when(|status, _| status == 401).build().expect("a source");
+    let useless = answer(401, Some("Bearer error=\"insufficient_scope\""));
+    assert_eq!(sent(&source).answered(&useless).as_deref(), Some("T2"));
+}
+
+#[test]
+fn d33_the_second_answer_goes_to_the_caller_and_is_not_taken_for_an_acceptance() {
+    let script = two_tokens();
+    script.token("T3", 3600);
+    let source = knows_expired(&script).0.build().expect("a source");
+    for _ in 0..2 {
+        let (_, api) = api(vec![expired(), expired()]);
+        assert_eq!(call(&source, get(), api).expect("an answer").status(), 403);
+    }
+    // D34: no API took T1 or T2, so T2 is kept for ten seconds.
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[test]
+fn d33_an_api_that_refuses_everything_in_its_own_way_costs_one_renewal_in_ten_seconds() {
+    let script = Script::new();
+    for number in 0..100 {
+        script.token(&format!("T{number}"), 3600);
+    }
+    let source = knows_expired(&script).0.build().expect("a source");
+    for _ in 0..1000 {
+        assert_eq!(call(&source, get(), |_| expired()).expect("an answer").status(), 403);
+        script.clock().advance(Duration::from_millis(100));
+    }
+    let requests = script.requests().len();
+    assert!((2..=1 + 1 + 10).contains(&requests), "{requests} token requests in about 100 s");
+}
+
+#[test]
+fn d33_d23_after_a_redirect_such_an_answer_is_no_refusal_either() {
+    let script = two_tokens();
+    let source = knows_expired(&script).0.build().expect("a source");
+    let mut sent = sent(&source);
+    sent.call.answered_by(&"https://api.example.com/v1/items/".parse().expect("a URI"));
+    assert_eq!(sent.answered(&expired()).as_deref(), Some("T1"));
+    assert_eq!(script.requests().len(), 1);
+}
+
+/// The other host may say anything about anything. A 401 alone is about a missing token.
+#[test]
+fn d33_the_program_is_not_asked_about_an_origin_that_is_not_allowed() {
+    let (builder, asked) = knows_expired(&Script::new());
+    let (source, events) = listen(builder);
+    let mut request = Request::get("https://other.example.com/").body("").expect("a request");
+    let mut call = source.call(&mut request).expect("no token is needed");
+    assert!(!call.retry(&mut request, &expired()) && call.origin_error().is_none());
+    assert_eq!((asked.load(Ordering::Relaxed), seen(&events).len()), (0, 0));
+}
+
+#[test]
+fn d33_the_rule_of_one_source_does_not_decide_for_another_with_its_token() {
+    let (script, cache) = (two_tokens(), TokenCache::default());
+    let transport = Arc::new(script.clone());
+    let shared = |builder: TokenSourceBuilder| {
+        builder.transport(Arc::clone(&transport)).cache(&cache).build().expect("a source")
+    };
+    let (one, other) = (shared(knows_expired(&script).0), shared(builder(&script)));
+    let (by_one, by_other) = (sent(&one), sent(&other));
+    assert_eq!((by_other.answered(&expired()), script.requests().len()), (None, 1));
+    assert_eq!(by_one.answered(&expired()).as_deref(), Some("T2"));
+}
+
+#[test]
+fn d33_a_panic_of_the_closure_ends_its_own_call_only() {
+    let script = two_tokens();
+    let (source, events) = listen(builder(&script).refused_when(|status, _| {
+        assert_ne!(status, 404, "this test wants the panic");
+        status == 403
+    }));
+    for first in [answer(404, None), expired()] {
+        let mut sent = sent(&source);
+        let answers = [first, answer(404, None)];
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            for response in &answers {
+                let _ = sent.call.retry(&mut sent.request, response);
+            }
+        }));
+        assert!(result.is_err());
+        // The call is over, and does not report an answer that it has read.
+        assert!(!sent.call.retry(&mut sent.request, &answer(401, None)));
+    }
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+    assert_eq!(seen(&events)[4..], ["refused Replay", "Replayed { status: Some(404) }"]);
+}

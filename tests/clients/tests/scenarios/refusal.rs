@@ -25,6 +25,7 @@ with_each_client! {
     st_02_the_second_401_is_the_callers
     st_18_if_the_renewal_fails_the_caller_gets_the_401
     d10_insufficient_scope_is_not_renewed
+    d33_an_answer_that_the_program_calls_a_refusal_is_one
     st_05_if_the_second_attempt_gets_no_answer_a_safe_method_returns_the_401
     st_05_if_the_second_attempt_of_a_post_gets_no_answer_that_is_an_error
     st_05_a_first_attempt_without_an_answer_is_an_error
@@ -170,6 +171,22 @@ fn d10_insufficient_scope_is_not_renewed(client: &impl Client) {
         assert_eq!((answer.status, answer.body.as_str()), (401, "only"));
         assert_eq!((world.source.inspect().has_token, world.token_requests()), (true, 1));
         assert_eq!(world.told(), [Told::Refused(Verdict::Useless)]);
+    }
+}
+
+fn d33_an_answer_that_the_program_calls_a_refusal_is_one(client: &impl Client) {
+    let known = |error: &str| {
+        let refused = http::Response::builder().status(403).header("x-error", error);
+        refused.body("first".to_owned()).expect("an answer")
+    };
+    for (error, expected) in [("expired", (200, "fine")), ("other", (403, "first"))] {
+        let world = World::with(&["T1", "T2"], |builder| {
+            builder.refused_when(|status, headers| status == 403 && headers["x-error"] == "expired")
+        });
+        world.answers([known(error), answer(200, "fine")]);
+        let answer = client.send(&world.source, Ask::post(&world.url(), "x")).expect("an answer");
+        assert_eq!((answer.status, answer.body.as_str()), expected);
+        assert_eq!(credentials(&world.api), bearer(&["T1", "T2"][..world.token_requests()]));
     }
 }
 
