@@ -11,7 +11,8 @@ use crate::error::Error;
 /// Each event is given to the hook of
 /// [`TokenSourceBuilder::on_event`](crate::TokenSourceBuilder::on_event). Its `Display` text goes
 /// to the `log` crate under the target `client_credentials`: failed token requests, failed
-/// renewals and origins that are not allowed as warnings, all others as debug messages.
+/// renewals, ignored lifetimes, origins that are not allowed and bodies that need a length as
+/// warnings, all others as debug messages.
 ///
 /// # Examples
 ///
@@ -66,6 +67,7 @@ pub struct Event<'a> {
 ///         EventKind::RememberedFailure { .. } => "errors_remembered",
 ///         EventKind::Refused { .. } => "tokens_refused",
 ///         EventKind::OriginNotAllowed { .. } => "origins_not_allowed",
+///         EventKind::LengthRequired { .. } => "lengths_required",
 ///         EventKind::Replayed { .. } => "requests_replayed",
 ///         _ => "other",
 ///     }
@@ -149,6 +151,14 @@ pub enum EventKind<'a> {
     OriginNotAllowed {
         /// Scheme, host and port. If it should receive the token, name it with
         /// [`TokenRequest::allow_origin`](crate::TokenRequest::allow_origin).
+        origin: &'a str,
+    },
+    /// An API answered 411 (RFC 9110 section 15.5.12) to a request whose body was sent without a
+    /// stated length, because it is larger than the
+    /// [replay limit](crate::TokenSourceBuilder::replay_limit). Logged as a warning.
+    #[non_exhaustive]
+    LengthRequired {
+        /// Scheme, host and port of the API.
         origin: &'a str,
     },
     /// The request was sent a second time, with another token.
@@ -278,6 +288,11 @@ impl fmt::Display for Event<'_> {
                 f,
                 "{origin} answered 401 to a request without a token; if it should receive one, name it with \
                  TokenRequest::allow_origin"
+            ),
+            EventKind::LengthRequired { origin } => write!(
+                f,
+                "{origin} answered 411 to a request whose body has no stated length; put a Content-Length header on \
+                 it, or raise TokenSourceBuilder::replay_limit, so that the body is kept in memory"
             ),
             EventKind::Replayed { status: Some(status) } => write!(f, "request replayed, answer {status}"),
             EventKind::Replayed { status: None } => write!(f, "request replayed, no answer"),

@@ -319,6 +319,27 @@ mod over_the_network {
         );
     }
 
+    /// A server that takes no chunks, and a body that is larger than the replay limit.
+    #[test]
+    fn a_411_to_a_body_without_a_length_is_logged_as_a_warning() {
+        listen_to_the_log();
+        let (script, api) = (Script::new(), TokenServer::start().expect("a server"));
+        script.token("t", 3600);
+        api.next(Behaviour::json(411, ""));
+        let origin = format!("http://{}", api.address());
+        let request = request().allow_origin(&origin).expect("an origin");
+        let builder = TokenSource::builder(credentials(), request).transport(script).replay_limit(3);
+        let agent = builder.build().expect("a source").agent();
+        let error = agent.put(format!("{origin}/upload")).header("connection", "close").send("four").expect_err("411");
+        assert!(matches!(error, ureq::Error::StatusCode(411)), "{error:?}");
+        let logged = LOGGED.lock().expect("a log");
+        assert!(logged.contains(&format!(
+            "my-client at auth.example.com: {origin} answered 411 to a request whose body has no stated length; put a \
+             Content-Length header on it, or raise TokenSourceBuilder::replay_limit, so that the body is kept in \
+             memory"
+        )));
+    }
+
     #[test]
     fn mistake_8_a_login_page() {
         let server = TokenServer::start().expect("a server");

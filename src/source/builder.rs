@@ -346,6 +346,10 @@ impl TokenSourceBuilder {
     /// `Content-Length` header), and not sent again. With 0, only GET, HEAD, OPTIONS and TRACE are
     /// sent again, and the bodies of all other requests are left alone. Default: 1 MiB.
     ///
+    /// Some servers take no chunks and answer 411, which is reported as
+    /// [`EventKind::LengthRequired`](crate::EventKind::LengthRequired): put a `Content-Length` header
+    /// on such a request, or raise this limit.
+    ///
     /// ```
     /// # #[cfg(feature = "ureq")] {
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};

@@ -1,18 +1,19 @@
 //! One call of an API: authorizes its request, reads its answer, and says after a 401 whether to
-//! send the request once more, with another token. Imports `challenge`, `clock`, `error`,
-//! `event`, `slot`, `source`, `token`.
+//! send the request once more, with another token. Imports `caller`, `challenge`, `clock`,
+//! `error`, `event`, `origin`, `source`, `token`.
 
 use std::fmt;
 use std::mem;
 use std::thread;
 use std::time::Duration;
 
-use http::header::WWW_AUTHENTICATE;
+use http::header::{CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::event::{EventKind, Verdict};
+use crate::origin;
 use crate::protocol::challenge::{self, Challenge};
 use crate::protocol::token::AccessToken;
 use crate::renewal::caller::Refusal;
@@ -286,7 +287,9 @@ impl Call<'_> {
     /// Sets whether the request can be sent again in full. Default: `true`.
     ///
     /// Set this to `false` before [`retry`](Self::retry) if the body was a stream that is used up.
-    /// A 401 then still drops the token, so that the next call gets another one.
+    /// A 401 then still drops the token, so that the next call gets another one. A 411 to such a
+    /// request, if it has no `Content-Length` header, is reported as
+    /// [`EventKind::LengthRequired`](crate::EventKind::LengthRequired).
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
@@ -366,7 +369,7 @@ impl Call<'_> {
     /// ```
     #[must_use = "true: send the request again"]
     pub fn retry<B, C>(&mut self, request: &mut Request<B>, response: &Response<C>) -> bool {
-        let retry = self.read(request.uri(), response.status(), response.headers());
+        let retry = self.read(request.uri(), request.headers(), response.status(), response.headers());
         if retry {
             if let Some(target) = self.target.take() {
                 *request.uri_mut() = target;
@@ -404,7 +407,7 @@ impl Call<'_> {
         status: StatusCode,
         answer: &HeaderMap,
     ) -> bool {
-        let retry = self.read(uri, status, answer);
+        let retry = self.read(uri, headers, status, answer);
         if retry {
             if let Some(target) = self.target.take() {
                 *uri = target;
@@ -486,12 +489,17 @@ impl Call<'_> {
 
     /// Reads an answer, and returns whether to send the request once more, with the token that is
     /// then in the state.
-    fn read(&mut self, uri: &Uri, status: StatusCode, headers: &HeaderMap) -> bool {
+    fn read(&mut self, uri: &Uri, sent: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
         match mem::replace(&mut self.state, State::Over) {
-            State::First(token) => match self.refused_by(status, headers) {
-                None => self.source.accept(&token),
-                Some(refused) => self.decide(token, &refused),
-            },
+            State::First(token) => {
+                if status == StatusCode::LENGTH_REQUIRED && !self.replayable && !sent.contains_key(CONTENT_LENGTH) {
+                    self.source.emit(EventKind::LengthRequired { origin: &origin::display(uri) });
+                }
+                match self.refused_by(status, headers) {
+                    None => self.source.accept(&token),
+                    Some(refused) => self.decide(token, &refused),
+                }
+            }
             State::Second(token) => {
                 self.source.emit(EventKind::Replayed { status: Some(status.as_u16()) });
                 if self.refused_by(status, headers).is_none() {

@@ -14,7 +14,8 @@ impl TokenSource {
             | EventKind::Refused { error: Some(_), .. }
             | EventKind::LifetimeIgnored { .. }
             | EventKind::RenewalFailed { .. }
-            | EventKind::OriginNotAllowed { .. } => log::Level::Warn,
+            | EventKind::OriginNotAllowed { .. }
+            | EventKind::LengthRequired { .. } => log::Level::Warn,
             _ => log::Level::Debug,
         };
         log::log!(target: "client_credentials", level, "{event}");

@@ -88,9 +88,9 @@ impl TokenSource {
     ///
     /// A body of up to 1 MiB ([`replay_limit`](crate::TokenSourceBuilder::replay_limit)) is read
     /// into memory, to be sent again after a 401, and is sent with a `Content-Length`. A larger one
-    /// is sent in chunks as it is read, and only once. If a server insists on the length of such a
-    /// body (411), put a `Content-Length` header on the request, because ureq does not reveal the
-    /// length.
+    /// is sent in chunks as it is read, and only once, even if its size is known: ureq does not tell
+    /// it to us. If a server wants the length (411), put a `Content-Length` header on the request, as
+    /// in [Upload a large body](crate::guide::how_do_i#upload-a-large-body), or raise the limit.
     ///
     /// ```
     /// # use client_credentials::test_util::{Script, TokenServer};
@@ -129,7 +129,9 @@ impl TokenSource {
     /// its connections, resolver, proxy, TLS settings, cookie jar, middleware and time limits are
     /// used. Its `timeout_global` includes the wait for a token. `shutdown` and the cookie jar are
     /// those of your agent, so keep a clone of it; those of the returned agent have no effect.
-    /// Middleware of your agent sees the token.
+    /// Middleware of your agent sees the token. A body larger than
+    /// [`replay_limit`](crate::TokenSourceBuilder::replay_limit) is sent in chunks, unless the request
+    /// has a `Content-Length` header.
     ///
     /// Middleware that must see a request before it gets its token belongs on an agent around this
     /// one, whose own settings do not count:

@@ -1,5 +1,11 @@
 //! Framing, and bodies that are too large to keep.
 
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use ureq::typestate::WithBody;
+
 use super::*;
 
 /// Sends `body` with 401 for an answer; what arrived.
@@ -54,6 +60,147 @@ fn a_content_length_of_the_callers_is_kept_also_for_a_body_over_the_limit() {
     });
     assert_bytes("the upload", &body, &received.body);
     assert_eq!(received.framing(), Framing::Length(body.len()));
+}
+
+/// Text that is larger than the default limit, without two equal stretches of a buffer's size.
+fn large_text() -> String {
+    let text: String = (0_usize..).map(|n| n.to_string()).take(200_000).collect();
+    assert!(text.len() > MIB);
+    text
+}
+
+/// A file with this text, which goes away with its value.
+struct TextFile(PathBuf);
+
+impl TextFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", process::id()));
+        fs::write(&path, text).expect("a file");
+        Self(path)
+    }
+
+    fn open(&self) -> File {
+        File::open(&self.0).expect("a file")
+    }
+}
+
+impl Drop for TextFile {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+type Send = Box<dyn Fn(RequestBuilder<WithBody>) -> Outcome>;
+
+/// The ways to send a body whose size ureq knows.
+fn bodies_of_known_size(text: &str, file: &Arc<TextFile>) -> Vec<(&'static str, Send)> {
+    let body = |send: fn(RequestBuilder<WithBody>, &str) -> Outcome| {
+        let text = text.to_owned();
+        Box::new(move |request| send(request, &text)) as Send
+    };
+    let from_file = |send: fn(RequestBuilder<WithBody>, File) -> Outcome| {
+        let file = Arc::clone(file);
+        Box::new(move |request| send(request, file.open())) as Send
+    };
+    vec![
+        ("&str", body(|request, text| request.send(text))),
+        ("String", body(|request, text| request.send(text.to_owned()))),
+        ("&[u8]", body(|request, text| request.send(text.as_bytes()))),
+        ("Vec", body(|request, text| request.send(text.as_bytes().to_vec()))),
+        ("JSON", body(|request, text| request.send_json(serde_json::json!({ "text": text })))),
+        ("a form", body(|request, text| request.send_form([("a", "x y"), ("text", text)]))),
+        ("another answer", body(|request, text| request.send(Response::new(Body::builder().data(text))))),
+        ("a file", from_file(|request, file| request.send(file))),
+        ("&File", from_file(|request, file| request.send(&file))),
+    ]
+}
+
+#[test]
+fn a_body_of_known_size_over_1_mib_arrives_byte_for_byte_and_in_chunks_unless_its_length_is_stated() {
+    let text = large_text();
+    let file = Arc::new(TextFile::new("over-1-mib", &text));
+    for (name, send) in bodies_of_known_size(&text, &file) {
+        let plain = Server::replies([reply(200)]);
+        let bare: Agent = config().build().into();
+        send(bare.put(plain.url("/upload"))).expect("an answer");
+        let [expected] = &plain.requests()[..] else { panic!("one request") };
+        let Framing::Length(length) = expected.framing() else { panic!("{name}: {:?}", expected.framing()) };
+        assert!(length > MIB, "{name}");
+        for is_stated in [false, true] {
+            let api = Server::replies([reply(200)]);
+            let mut request = agent(&source(&tokens(&["T1"]), &api), true).put(api.url("/upload"));
+            if is_stated {
+                request = request.header("Content-Length", length);
+            }
+            send(request).expect("an answer");
+            let [received] = &api.requests()[..] else { panic!("one request") };
+            let framing = if is_stated { Framing::Length(length) } else { Framing::Chunked };
+            assert_eq!((received.framing(), received.token()), (framing, Some("T1")), "{name}");
+            assert_bytes(name, &expected.body, &received.body);
+            assert_eq!(received.header("content-type"), expected.header("content-type"), "{name}");
+        }
+    }
+}
+
+/// Each kind of request with a limit that most of the bodies exceed.
+#[test]
+fn every_kind_of_request_over_the_limit_is_the_one_that_ureq_alone_sends_apart_from_token_and_framing() {
+    const LIMIT: usize = 3;
+    let mut over = 0;
+    for kind in KINDS {
+        let case = format!("{} ({})", kind.method, kind.name);
+        let plain: Agent = config().allow_non_standard_methods(true).build().into();
+        let (elsewhere, api) = (Server::replies([reply(200)]), Server::replies([reply(200)]));
+        let source = builder(&tokens(&["T1"]), &api).replay_limit(LIMIT).build().expect("a source");
+        let wrapped = source.wrap(plain.clone());
+        for (agent, server) in [(&plain, &elsewhere), (&wrapped, &api)] {
+            assert_eq!(status(&(kind.send)(agent, &server.url("/v1/items"), None)), 200, "{case}");
+        }
+        let is_stated = kind.name.starts_with("a length of the caller's");
+        let is_over = kind.body.len() > LIMIT && !is_stated;
+        over += usize::from(is_over);
+        let framing = if is_over { Framing::Chunked } else { kind.framing };
+        let [expected, received] = [&elsewhere, &api].map(|server| server.requests().swap_remove(0));
+        // The two servers have ports of their own.
+        assert_same(&case, &expected.with_host_of(&received), &received, framing);
+    }
+    assert!(over > 20, "{over}");
+}
+
+/// A server that takes no chunks.
+fn wants_a_length() -> Server {
+    Server::new(|request| if request.framing() == Framing::Chunked { reply(411) } else { reply(200).body("stored") })
+}
+
+#[test]
+fn a_411_is_reported_as_a_warning_and_both_ways_out_work() {
+    let api = wants_a_length();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let source = builder(&tokens(&["T1"]), &api).on_event(move |event| {
+        if let EventKind::LengthRequired { origin, .. } = event.kind {
+            lock(&log).push((origin.to_owned(), event.to_string()));
+        }
+    });
+    let source = source.build().expect("a source");
+    let body = large(MIB + 1);
+    for (agent_mode, mode) in MODES {
+        let outcome = with(agent(&source, agent_mode).put(api.url("/")), mode).send(&body);
+        assert_eq!((status(&outcome), outcome.is_err()), (411, mode.unwrap_or(agent_mode)));
+    }
+    let configured = agent(&source, true).put(api.url("/")).config().no_delay(true).build().send(&body);
+    assert_eq!(status(&configured), 411);
+    let told = lock(&told).clone();
+    assert_eq!(told.len(), 5);
+    for (origin, text) in told {
+        assert_eq!(origin, api.url(""));
+        assert!(text.contains("Content-Length") && text.contains("TokenSourceBuilder::replay_limit"), "{text}");
+    }
+
+    let stated = agent(&source, true).put(api.url("/")).header("Content-Length", body.len()).send(&body);
+    assert_eq!(text(stated), "stored");
+    let raised = builder(&tokens(&["T1"]), &api).replay_limit(2 * MIB).build().expect("a source");
+    assert_eq!(text(agent(&raised, true).put(api.url("/")).send(&body)), "stored");
 }
 
 #[test]

@@ -276,6 +276,12 @@ impl Received {
         self.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("authorization: bearer "))
     }
 
+    /// The same request, sent to the server that received the other one.
+    pub fn with_host_of(&self, other: &Self) -> Self {
+        let [own, others] = [self, other].map(|request| request.header("host").unwrap_or_default());
+        Self { head: self.head.replace(own, others), ..self.clone() }
+    }
+
     /// A form of the body, decoded.
     pub fn form(&self) -> Vec<(String, String)> {
         form(&self.body)

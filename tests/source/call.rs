@@ -178,6 +178,51 @@ fn a_request_that_cannot_be_sent_again_drops_the_token_at_a_401() {
 }
 
 #[test]
+fn a_411_to_a_body_of_unknown_length_is_reported_with_both_ways_out() {
+    let put = |length: bool| {
+        let request = Request::put(API).header("x-mine", "kept");
+        let request = if length { request.header("content-length", "4") } else { request };
+        request.body("").expect("a request")
+    };
+    for (status, replayable, length, reported) in
+        [(411, false, false, true), (411, true, false, false), (411, false, true, false), (413, false, false, false)]
+    {
+        let texts = Arc::<Mutex<Vec<String>>>::default();
+        let log = Arc::clone(&texts);
+        let source = builder(&tokens(&["T1"])).on_event(move |event| {
+            if matches!(event.kind, EventKind::LengthRequired { origin, .. } if origin == "https://api.example.com") {
+                log.lock().expect("a log").push(event.to_string());
+            }
+        });
+        let (source, mut request) = (source.build().expect("a source"), put(length));
+        let mut call = source.call(&mut request).expect("a token");
+        call.replayable(replayable);
+        assert!(!call.retry(&mut request, &answer(status, None)));
+        let (case, texts) = (format!("{status} {replayable} {length}"), seen(&texts));
+        assert_eq!(texts.len(), usize::from(reported), "{case}");
+        assert!(source.inspect().has_token, "{case}");
+        assert!(texts.iter().all(|text| {
+            text == "id at auth.example.com: https://api.example.com answered 411 to a request whose body has no \
+                     stated length; put a Content-Length header on it, or raise TokenSourceBuilder::replay_limit, so \
+                     that the body is kept in memory"
+        }));
+    }
+}
+
+#[test]
+fn a_411_to_a_request_that_was_left_alone_is_not_reported() {
+    let (source, events) = listen(builder(&tokens(&[])));
+    let foreign = Request::put("https://other.example.com/").body("").expect("a request");
+    let own = Request::put(API).header("authorization", "Basic eDp5").body("").expect("a request");
+    for mut request in [foreign, own] {
+        let mut call = source.call(&mut request).expect("no token is needed");
+        call.replayable(false);
+        assert!(!call.retry(&mut request, &answer(411, None)));
+    }
+    assert_eq!(seen(&events).len(), 0);
+}
+
+#[test]
 fn the_last_word_about_replayable_counts() {
     for (words, retries) in [(&[false, true][..], true), (&[true, false], false), (&[false, true, false], false)] {
         let source = source(&tokens(&["T1", "T2"]));
