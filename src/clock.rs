@@ -98,14 +98,16 @@ impl Moment {
 pub(crate) struct Deadline {
     at: Instant,
     budget: Duration,
+    /// What to change for another limit, for the text of an error.
+    pub(crate) setting: &'static str,
 }
 
 impl Deadline {
-    pub(crate) fn after(now: Instant, budget: Duration) -> Self {
+    pub(crate) fn after(now: Instant, budget: Duration, setting: &'static str) -> Self {
         // The clock may not be able to represent the end of a very long budget, so a year is the
         // most.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        Self { at: now.checked_add(budget.min(YEAR)).unwrap_or(now), budget }
+        Self { at: now.checked_add(budget.min(YEAR)).unwrap_or(now), budget, setting }
     }
 
     pub(crate) fn left(self, now: Instant) -> Duration {

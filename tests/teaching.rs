@@ -2,10 +2,13 @@
 //! A change of one of these texts is a change for everybody who reads it: change it here first.
 
 use std::io;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    Attempt, BasicEncoding, BodyFormat, Credentials, Error, TokenRequest, TokenSource, TransportError,
+    Attempt, BasicEncoding, BodyFormat, Credentials, Error, EventKind, TokenRequest, TokenSource, TransportError,
     TransportErrorKind,
 };
 
@@ -220,8 +223,7 @@ fn mistake_10_no_proxy() {
 #[cfg(feature = "ureq")]
 mod over_the_network {
     use std::net::{Ipv4Addr, TcpListener};
-    use std::sync::{Arc, Mutex, Once};
-    use std::time::Duration;
+    use std::sync::Once;
 
     use client_credentials::UreqTransport;
     use client_credentials::test_util::{Behaviour, TokenServer};
@@ -536,6 +538,190 @@ fn mistake_10_no_proxy_and_silence() {
         "token request to auth.example.com: no answer in the time allowed; check the network and, if you need one, \
          the proxy (UreqTransport::with_agent), or allow more time (TokenSourceBuilder::timeout)"
     );
+}
+
+/// A token endpoint that does not answer in the time that it is given.
+fn silent(script: &Script) {
+    let clock = script.clock();
+    script.answer(move |_, attempt| {
+        clock.advance(attempt.timeout);
+        Err(TransportError::new(TransportErrorKind::Timeout, "slow"))
+    });
+}
+
+fn silence(setting: &str) -> String {
+    format!(
+        "token request to auth.example.com: no answer in the time allowed; check the network and, if you need one, the \
+         proxy (UreqTransport::with_agent), or allow more time ({setting})"
+    )
+}
+
+const SHORT: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(100);
+
+/// What the program reads if its call, or the source's own limit of 30 s, is over before an answer comes.
+fn told_in_time(call: impl FnOnce(&TokenSource) -> Option<Error>) -> String {
+    let script = Script::new();
+    silent(&script);
+    let builder = TokenSource::builder(credentials(), request()).transport(script.clone()).clock(script.clock());
+    let error = call(&builder.retries(0).build().expect("a source")).expect("an error");
+    assert_eq!(script.requests().len(), 1);
+    error.to_string()
+}
+
+#[test]
+fn a_time_out_names_the_limit_that_ended_the_token_request() {
+    let get = || http::Request::get("https://api.example.com/").body(()).expect("a request");
+    let own = silence("TokenSourceBuilder::timeout");
+    assert_eq!(told_in_time(|source| source.token().err()), own);
+    assert_eq!(told_in_time(|source| source.renew().err()), own);
+    assert_eq!(told_in_time(|source| source.authorize(&mut get()).err()), own);
+    assert_eq!(told_in_time(|source| source.call(&mut get()).err()), own);
+    // The smaller of two limits.
+    assert_eq!(told_in_time(|source| source.token_within(LONG).err()), own);
+    assert_eq!(told_in_time(|source| source.prepare().within(LONG).authorize(&mut get()).err()), own);
+
+    let told = told_in_time(|source| source.token_within(SHORT).err());
+    assert_eq!(told, silence("TokenSource::token_within"));
+    let told = told_in_time(|source| source.authorize_within(&mut get(), SHORT).err());
+    assert_eq!(told, silence("TokenSource::authorize_within"));
+    let told = told_in_time(|source| source.prepare().within(SHORT).authorize(&mut get()).err());
+    assert_eq!(told, silence("PreparedCall::within"));
+    let adapters = |source: &TokenSource| {
+        source.prepare().within(SHORT).limited_by("timeout of the client").authorize(&mut get()).err()
+    };
+    assert_eq!(told_in_time(adapters), silence("timeout of the client"));
+}
+
+#[cfg(feature = "ureq")]
+#[test]
+fn a_time_out_names_the_limit_of_the_agent_or_of_its_call() {
+    use client_credentials::CallSettings as _;
+    use ureq::Agent;
+
+    let told = |limit: Option<Duration>, call: fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>| {
+        told_in_time(|source| {
+            let agent = source.wrap(Agent::config_builder().proxy(None).timeout_global(limit).build().into());
+            Error::from_ureq(&call(&agent).expect_err("an error")).cloned()
+        })
+    };
+    const API: &str = "https://api.example.com/";
+    assert_eq!(told(None, |agent| agent.get(API).call()), silence("TokenSourceBuilder::timeout"));
+    assert_eq!(told(Some(LONG), |agent| agent.get(API).call()), silence("TokenSourceBuilder::timeout"));
+    let of_agent = silence("timeout_global of the agent");
+    assert_eq!(told(Some(SHORT), |agent| agent.get(API).call()), of_agent);
+    assert_eq!(told(Some(SHORT), |agent| agent.get(API).status_as_error(true).call()), of_agent);
+    assert_eq!(told(Some(SHORT), |agent| agent.get(API).config().no_delay(true).build().call()), of_agent);
+    let of_call = silence("CallSettings::within");
+    assert_eq!(told(None, |agent| agent.get(API).within(SHORT).call()), of_call);
+    assert_eq!(told(Some(LONG), |agent| agent.get(API).status_as_error(true).within(SHORT).call()), of_call);
+    assert_eq!(told(Some(SHORT), |agent| agent.get(API).within(SHORT / 2).call()), of_call);
+    assert_eq!(told(None, |agent| agent.get(API).within(LONG).call()), silence("TokenSourceBuilder::timeout"));
+}
+
+/// The errors in the events of a source with an hour's token.
+fn told_by_events(call: impl FnOnce(&TokenSource, &Script)) -> Vec<String> {
+    let script = Script::new();
+    script.token("t", 3600);
+    silent(&script);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let source = TokenSource::builder(credentials(), request())
+        .transport(script.clone())
+        .clock(script.clock())
+        .on_event(move |event| {
+            if let EventKind::RenewalFailed { error, .. } | EventKind::Refused { error: Some(error), .. } = event.kind {
+                log.lock().expect("a list").push(error.to_string());
+            }
+        })
+        .build()
+        .expect("a source");
+    source.token().expect("a token");
+    call(&source, &script);
+    drop(source);
+    Arc::into_inner(told).expect("no other owner").into_inner().expect("a list")
+}
+
+/// The caller goes on with the token that it has.
+#[test]
+fn a_renewal_that_ran_out_of_its_share_names_the_setting_that_gives_it_all_of_the_sources_time() {
+    for budget in [None, Some(LONG)] {
+        let told = told_by_events(|source, script| {
+            script.clock().advance(Duration::from_secs(3400));
+            budget.map_or_else(|| source.token(), |budget| source.token_within(budget)).expect("the token at hand");
+        });
+        assert_eq!(told, [silence("TokenSourceBuilder::renew_in_background")]);
+    }
+}
+
+#[test]
+fn a_renewal_after_a_401_names_the_limit_of_the_call() {
+    let told = told_by_events(|source, _| {
+        let mut request = http::Request::get("https://api.example.com/").body(()).expect("a request");
+        let refused = http::Response::builder().status(401).body(()).expect("a response");
+        let mut call = source.prepare().within(SHORT).authorize(&mut request).expect("a token");
+        assert!(!call.retry(&mut request, &refused));
+    });
+    // The next token request may start only a second after the first one.
+    assert_eq!(told, [silence("PreparedCall::within")]);
+}
+
+#[test]
+fn a_caller_that_has_no_time_for_the_next_token_request_is_told_so() {
+    let script = Script::new();
+    script.token("t", 1);
+    let source = TokenSource::builder(credentials(), request()).transport(script.clone()).clock(script.clock());
+    let source = source.fallback_lifetime(None).build().expect("a source");
+    source.token().expect("a token");
+    assert!(source.refused(&source.token().expect("a token")));
+    assert_eq!(
+        source.token_within(Duration::from_millis(900)).expect_err("an error").to_string(),
+        "token request to auth.example.com: the next token request is not due within the caller's time; try again in \
+         a second, or allow more time (TokenSource::token_within)"
+    );
+}
+
+/// The waiter's time is real time, so the clock is the system's.
+#[test]
+fn a_caller_that_waited_for_anothers_token_request_in_vain_is_told_so() {
+    let script = Script::new();
+    let (asked, is_asked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    script.answer(move |_, _| {
+        asked.send(()).expect("a listener");
+        may_go.recv().expect("a word");
+        Ok(http::Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec()))
+    });
+    let source = TokenSource::builder(credentials(), request()).transport(script).build().expect("a source");
+    thread::scope(|scope| {
+        scope.spawn(|| source.token().expect("a token"));
+        is_asked.recv().expect("the other caller asks");
+        let error = source.token_within(Duration::from_millis(50)).expect_err("an error");
+        go.send(()).expect("the token endpoint waits");
+        assert_eq!(
+            error.to_string(),
+            "token request to auth.example.com: another caller's token request outlasted the caller's time; try again \
+             later, or allow more time (TokenSource::token_within)"
+        );
+    });
+}
+
+#[test]
+fn a_limit_that_the_transport_names_is_told_where_a_limit_may_be_the_reason() {
+    let told = |kind| {
+        let script = Script::new();
+        script.fail(TransportError::new(kind, "the cause").limited_by("the knob"));
+        text(credentials(), &script)
+    };
+    assert_eq!(told(TransportErrorKind::Timeout), silence("the knob"));
+    assert_eq!(
+        told(TransportErrorKind::Connect),
+        "token request to auth.example.com: could not connect; check the host, the network and, if you need one, the \
+         proxy (UreqTransport::with_agent), or allow more time (the knob)"
+    );
+    for kind in [TransportErrorKind::Tls, TransportErrorKind::BodyTooLarge, TransportErrorKind::Other] {
+        assert!(!told(kind).contains("the knob"));
+    }
 }
 
 /// Entra's answer, as far as it matters: where more is to be read stands last.

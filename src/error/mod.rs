@@ -123,8 +123,9 @@ impl Error {
         }
     }
 
-    pub(crate) fn is_timeout(&self) -> bool {
-        matches!(self, Self::Transport(failure) if failure.kind == TransportErrorKind::Timeout)
+    /// Whether the time limit of this setting ended the request.
+    pub(crate) fn is_limited_by(&self, setting: &'static str) -> bool {
+        matches!(self, Self::Transport(failure) if failure.limit == Some(setting))
     }
 }
 

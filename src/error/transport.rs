@@ -27,6 +27,8 @@ pub struct NoAnswer {
     pub(crate) endpoint: String,
     pub(crate) kind: TransportErrorKind,
     pub(crate) detail: &'static str,
+    /// The setting of the limit, if a limit ended the request.
+    pub(crate) limit: Option<&'static str>,
     pub(crate) cause: Option<Cause>,
 }
 
@@ -71,7 +73,8 @@ impl NoAnswer {
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "token request to {}: {}", self.endpoint, self.detail)
+        write!(f, "token request to {}: {}", self.endpoint, self.detail)?;
+        self.limit.map_or(Ok(()), |limit| write!(f, ", or allow more time ({limit})"))
     }
 }
 
@@ -107,8 +110,8 @@ impl StdError for NoAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: the name was not found, the host is unreachable, or it or the proxy refused.
-    /// Retried.
+    /// No connection: the name was not found, the host is unreachable, it or the proxy refused, or
+    /// it took longer than [`Attempt::connect_timeout`](crate::Attempt::connect_timeout). Retried.
     Connect,
     /// No complete response within the time allowed. Retried.
     Timeout,
@@ -140,7 +143,7 @@ impl TransportErrorKind {
                 "could not connect; check the host, the network and, if you need one, the proxy (UreqTransport::with_agent)"
             }
             Self::Timeout => {
-                "no answer in the time allowed; check the network and, if you need one, the proxy (UreqTransport::with_agent), or allow more time (TokenSourceBuilder::timeout)"
+                "no answer in the time allowed; check the network and, if you need one, the proxy (UreqTransport::with_agent)"
             }
             Self::Tls => {
                 "TLS failed; if the server uses a private CA, give UreqTransport::with_agent an agent that trusts it, and check this machine's clock"
@@ -190,6 +193,7 @@ pub struct TransportError {
     cause: Box<dyn StdError + Send + Sync>,
     /// Replaces the text of the kind.
     detail: Option<&'static str>,
+    limit: Option<&'static str>,
 }
 
 impl TransportError {
@@ -202,7 +206,30 @@ impl TransportError {
     /// assert_eq!(error.to_string(), "connection refused");
     /// ```
     pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, cause: cause.into(), detail: None }
+        Self { kind, cause: cause.into(), detail: None, limit: None }
+    }
+
+    /// Names the setting whose time limit ended the request, if it is not that of
+    /// [`Attempt::timeout`](crate::Attempt::timeout). The error of the source then says to allow more
+    /// time there. Only kinds [`Connect`](TransportErrorKind::Connect) and
+    /// [`Timeout`](TransportErrorKind::Timeout) have a limit.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest, TokenSource, TransportError, TransportErrorKind};
+    /// let transport = |_: http::Request<Vec<u8>>, _: &Attempt| {
+    ///     let error = TransportError::new(TransportErrorKind::Connect, "no connection after 5 s");
+    ///     let error = error.limited_by("TokenSourceBuilder::connect_timeout");
+    ///     Err::<http::Response<Vec<u8>>, _>(error)
+    /// };
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(transport).retries(0);
+    /// let error = builder.build()?.token().unwrap_err();
+    /// assert!(error.to_string().ends_with("or allow more time (TokenSourceBuilder::connect_timeout)"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn limited_by(self, setting: &'static str) -> Self {
+        Self { limit: Some(setting), ..self }
     }
 
     /// Returns what happened.
@@ -223,7 +250,8 @@ impl TransportError {
         Self { detail: Some(detail), ..self }
     }
 
-    pub(crate) fn into_error(self, endpoint: &str, is_https: bool) -> Error {
+    /// `limit` is the setting behind [`Attempt::timeout`](crate::Attempt::timeout).
+    pub(crate) fn into_error(self, endpoint: &str, is_https: bool, limit: &'static str) -> Error {
         let mut chain = self.cause.to_string();
         let mut cause = self.cause.source();
         while let Some(error) = cause {
@@ -234,6 +262,11 @@ impl TransportError {
             endpoint: endpoint.to_owned(),
             kind: self.kind,
             detail: self.detail.unwrap_or_else(|| self.kind.detail(is_https, &chain)),
+            limit: match self.kind {
+                TransportErrorKind::Timeout => self.limit.or(Some(limit)),
+                TransportErrorKind::Connect => self.limit,
+                _ => None,
+            },
             cause: Some(self.cause.into()),
         }))
     }

@@ -14,6 +14,8 @@ use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
 
+/// The setting of the source's own time limit.
+const OWN_LIMIT: &str = "TokenSourceBuilder::timeout";
 /// The longest time that a caller with a usable token gives a renewal.
 const LONGEST_SHARE: Duration = Duration::from_secs(5);
 
@@ -37,7 +39,7 @@ impl TokenSource {
     ) -> Result<AccessToken, Error> {
         let (slot, settings) = (&self.0.slot, &self.0.settings);
         let mut now = self.0.clock.now();
-        let own = Deadline::after(now.monotonic(), settings.timeout);
+        let own = Deadline::after(now.monotonic(), settings.timeout, OWN_LIMIT);
         let deadline = deadline.map_or(own, |deadline| deadline.min(own));
         let budget = deadline.budget(now.monotonic()).min(settings.timeout);
         let mut caller = Caller { budget, left: deadline.left(now.monotonic()), newer_than };
@@ -63,7 +65,8 @@ impl TokenSource {
                     return Err(error);
                 }
                 Next::OutOfTime => {
-                    return Err(self.0.out_of_time("the next token request is not due within the caller's time"));
+                    let detail = "the next token request is not due within the caller's time; try again in a second";
+                    return Err(self.0.out_of_time(detail, deadline));
                 }
                 Next::Recursion => return Err(recursion()),
             };
@@ -77,7 +80,8 @@ impl TokenSource {
             now = self.0.clock.now();
             caller.left = deadline.left(now.monotonic());
             if caller.left.is_zero() {
-                return Err(self.0.out_of_time("another caller's token request outlasted the caller's time"));
+                let detail = "another caller's token request outlasted the caller's time; try again later";
+                return Err(self.0.out_of_time(detail, deadline));
             }
         }
     }
@@ -144,15 +148,15 @@ impl TokenSource {
         }
         let now = self.0.clock.monotonic();
         let deadline = match limit {
-            Limit::Own => Deadline::after(now, self.0.settings.timeout),
-            Limit::Share(share) => Deadline::after(now, share),
+            Limit::Own => Deadline::after(now, self.0.settings.timeout, OWN_LIMIT),
+            Limit::Share(share) => Deadline::after(now, share, "TokenSourceBuilder::renew_in_background"),
             Limit::Hurried(deadline, _) => deadline,
         };
         let mut events = Vec::new();
         let result = self.fetch(lead.reason, retries, deadline, &mut events);
         guard.outcome = Some(match (&result, limit) {
             (Ok(token), _) => Outcome::Fetched(token.clone()),
-            (Err(error), Limit::Hurried(_, given)) if error.is_timeout() => {
+            (Err(error), Limit::Hurried(deadline, given)) if error.is_limited_by(deadline.setting) => {
                 Outcome::HandedOver { error: error.clone(), given }
             }
             (Err(error), _) => Outcome::Failed(error.clone()),
@@ -166,11 +170,12 @@ impl TokenSource {
 }
 
 impl Inner {
-    fn out_of_time(&self, detail: &'static str) -> Error {
+    fn out_of_time(&self, detail: &'static str, deadline: Deadline) -> Error {
         Error::Transport(Arc::new(NoAnswer {
             endpoint: self.request.endpoint_host().to_owned(),
             kind: TransportErrorKind::Timeout,
             detail,
+            limit: Some(deadline.setting),
             cause: None,
         }))
     }

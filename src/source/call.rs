@@ -119,7 +119,30 @@ impl<'s> PreparedCall<'s> {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn within(mut self, budget: Duration) -> Self {
-        self.deadline = Some(Deadline::after(self.source.0.clock.monotonic(), budget));
+        let now = self.source.0.clock.monotonic();
+        self.deadline = Some(Deadline::after(now, budget, "PreparedCall::within"));
+        self
+    }
+
+    /// Names the setting behind the limit that [`within`](Self::within) has set, for the error of a
+    /// token request that it ended. For adapters, whose users do not call `within` themselves.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # let script = Script::new();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).build()?;
+    /// # let timeout = std::time::Duration::ZERO;
+    /// let mut request = http::Request::get("https://api.example.com/").body(())?;
+    /// let prepared = source.prepare().within(timeout).limited_by("the timeout of my client");
+    /// let error = prepared.authorize(&mut request).unwrap_err();
+    /// assert!(error.to_string().ends_with("or allow more time (the timeout of my client)"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn limited_by(mut self, setting: &'static str) -> Self {
+        if let Some(deadline) = &mut self.deadline {
+            deadline.setting = setting;
+        }
         self
     }
 

@@ -60,18 +60,20 @@ impl TokenSource {
         attempt.timeout = deadline.left(sent_at.monotonic());
         let answer = self.0.transport.send(request, &attempt);
         let status = answer.as_ref().ok().map(|response| response.status().as_u16());
+        let failed = |error: TransportError| {
+            error.into_error(self.0.request.endpoint_host(), self.0.request.is_https(), deadline.setting)
+        };
         let result = match answer {
             Ok(mut response) => {
                 let result = if response.body().len() > attempt.max_body {
-                    Err(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")
-                        .into_error(self.0.request.endpoint_host(), self.0.request.is_https()))
+                    Err(failed(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")))
                 } else {
                     self.0.request.decode_sent(&response, sent_at, Some(&authentication))
                 };
                 response.body_mut().zeroize();
                 result
             }
-            Err(error) => Err(error.into_error(self.0.request.endpoint_host(), self.0.request.is_https())),
+            Err(error) => Err(failed(error)),
         };
         let duration = self.0.clock.now().since(&sent_at);
         events.push(Told::Answered { duration, status, error: result.as_ref().err().cloned() });

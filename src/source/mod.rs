@@ -147,7 +147,11 @@ impl TokenSource {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn token_within(&self, budget: Duration) -> Result<AccessToken, Error> {
-        let deadline = || Deadline::after(self.0.clock.monotonic(), budget);
+        self.token_in(budget, "TokenSource::token_within")
+    }
+
+    fn token_in(&self, budget: Duration, setting: &'static str) -> Result<AccessToken, Error> {
+        let deadline = || Deadline::after(self.0.clock.monotonic(), budget, setting);
         self.recall().map_or_else(|| self.acquire(Some(deadline()), None), Ok)
     }
 
@@ -353,7 +357,10 @@ impl TokenSource {
         if !self.allows(uri) {
             return Err(not_allowed(uri));
         }
-        let token = budget.map_or_else(|| self.token(), |budget| self.token_within(budget))?;
+        let token = match budget {
+            Some(budget) => self.token_in(budget, "TokenSource::authorize_within")?,
+            None => self.token()?,
+        };
         self.has_authorized();
         Ok(token)
     }

@@ -37,8 +37,8 @@ pub(super) struct Authorize {
 struct Wishes {
     /// `None` if it cannot be read. ureq itself then reports the status as the caller wants it.
     status_as_error: Option<bool>,
-    /// The time limit of the whole call, if it is known.
-    time: Option<Duration>,
+    /// The time limit of the whole call, if it is known, and its setting.
+    time: Option<(Duration, &'static str)>,
     /// Whether the settings of `inner` may differ from these wishes.
     of_this_call: bool,
 }
@@ -51,6 +51,7 @@ impl Authorize {
             && config.save_redirect_history()
             && config.redirect_auth_headers() == RedirectAuthHeaders::Never
             && time.is_none();
+        let time = time.map(|time| (time, "timeout_global of the agent"));
         let usual = Wishes { status_as_error: Some(status_as_error), time, of_this_call: false };
         Self { source, inner, usual, is_ready, own_agent }
     }
@@ -63,8 +64,8 @@ impl Middleware for Authorize {
         }
         let wishes = self.wishes(request.extensions());
         let mut prepared = self.source.prepare();
-        if let Some(time) = wishes.time {
-            prepared = prepared.within(time);
+        if let Some((time, setting)) = wishes.time {
+            prepared = prepared.within(time).limited_by(setting);
         }
         let (mut parts, body) = request.into_parts();
         let call = prepared
@@ -183,7 +184,7 @@ impl Authorize {
             let usual = self.usual.status_as_error.filter(|_| !settings.has_others);
             return Wishes {
                 status_as_error: settings.status_as_error.or(usual),
-                time: settings.time.or(self.usual.time),
+                time: settings.time.map(|time| (time, "CallSettings::within")).or(self.usual.time),
                 of_this_call: true,
             };
         }

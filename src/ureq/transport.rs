@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ::ureq::{Agent, Error};
+use ::ureq::config::Timeouts;
+use ::ureq::{Agent, Error, Timeout};
 use zeroize::Zeroizing;
 
 use crate::error::{TransportError, TransportErrorKind};
@@ -138,12 +139,15 @@ impl Transport for UreqTransport {
             .timeout_global(shorter(own.global, attempt.timeout))
             .timeout_connect(shorter(own.connect, attempt.connect_timeout))
             .build();
-        let (parts, mut body) = self.agent.run(request).map_err(transport_error)?.into_parts();
+        let failed = |error: Error| {
+            let limit = limit(&error, &own, attempt);
+            transport_error(error, limit)
+        };
+        let (parts, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
         // ureq's own limit may count compressed bytes, and another crate may have enabled gzip in
         // ureq.
         let mut read = Vec::new();
-        read_beyond(attempt.max_body, &mut body.as_reader(), &mut read)
-            .map_err(|error| transport_error(error.into()))?;
+        read_beyond(attempt.max_body, &mut body.as_reader(), &mut read).map_err(|error| failed(error.into()))?;
         if read.len() > attempt.max_body {
             let cause = format!("more than {} bytes", attempt.max_body);
             return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
@@ -169,8 +173,22 @@ fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {
     Some(own.map_or(limit, |own| own.min(limit)))
 }
 
-fn transport_error(error: Error) -> TransportError {
+/// Returns the setting of the time limit that ended a request, if it is not [`Attempt::timeout`].
+fn limit(error: &Error, own: &Timeouts, attempt: &Attempt) -> Option<&'static str> {
+    let is_ours = |own: Option<Duration>, ours| own.is_none_or(|own| own >= ours);
+    match error {
+        Error::Timeout(Timeout::Global) if is_ours(own.global, attempt.timeout) => None,
+        Error::Timeout(Timeout::Connect) if is_ours(own.connect, attempt.connect_timeout) => {
+            Some("TokenSourceBuilder::connect_timeout")
+        }
+        Error::Timeout(_) => Some("the agent of UreqTransport::with_agent"),
+        _ => None,
+    }
+}
+
+fn transport_error(error: Error, limit: Option<&'static str>) -> TransportError {
     let kind = match &error {
+        Error::Timeout(Timeout::Connect | Timeout::Resolve) => TransportErrorKind::Connect,
         Error::Timeout(_) => TransportErrorKind::Timeout,
         Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
             TransportErrorKind::Connect
@@ -196,5 +214,9 @@ fn transport_error(error: Error) -> TransportError {
         },
         _ => TransportErrorKind::Other,
     };
-    TransportError::new(kind, error)
+    let error = TransportError::new(kind, error);
+    match limit {
+        Some(setting) => error.limited_by(setting),
+        None => error,
+    }
 }

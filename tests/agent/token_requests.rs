@@ -1,5 +1,8 @@
 //! Token requests through ureq.
 
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectionDetails, Connector};
+
 use super::*;
 
 #[test]
@@ -102,6 +105,107 @@ fn the_limits_of_the_source_and_the_timeouts_of_the_agent_both_hold() {
     let by_source = asks(&auth, API, UreqTransport::with_agent(longer)).timeout(short).retries(0);
     assert_eq!(failure(by_source), TransportErrorKind::Timeout);
     assert!(SystemClock.now().since(&from) < Duration::from_secs(10));
+}
+
+/// The setting that the error names, and whether it says that there was no connection.
+fn named(builder: TokenSourceBuilder) -> (TransportErrorKind, String) {
+    let error = builder.retries(0).build().expect("a source").token().expect_err("an error");
+    let Error::Transport(failure) = &error else { panic!("{error}") };
+    let text = error.to_string();
+    let what = if failure.kind() == TransportErrorKind::Connect { "could not connect; " } else { "no answer in " };
+    assert!(text.contains(what), "{text}");
+    let (_, setting) = text.split_once(", or allow more time (").expect("a setting");
+    (failure.kind(), setting.trim_end_matches(')').to_owned())
+}
+
+#[test]
+fn a_time_out_names_the_setting_whose_limit_ended_the_token_request() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let long = Some(Duration::from_secs(60));
+    let (short, of_agent) = (Some(SHORT), "the agent of UreqTransport::with_agent");
+    for (reply, config, of_source, expected) in [
+        (Reply::never(), config(), short, "TokenSourceBuilder::timeout"),
+        (token_reply("T1").stalled(), config(), short, "TokenSourceBuilder::timeout"),
+        (Reply::never(), config().timeout_global(long), short, "TokenSourceBuilder::timeout"),
+        (Reply::never(), config().timeout_global(short), None, of_agent),
+        (Reply::never(), config().timeout_per_call(short), None, of_agent),
+        (Reply::never(), config().timeout_recv_response(short), None, of_agent),
+        (token_reply("T1").stalled(), config().timeout_recv_body(short), None, of_agent),
+    ] {
+        let auth = Server::replies([reply]);
+        let mut builder = asks(&auth, API, UreqTransport::with_agent(config.build().into()));
+        if let Some(time) = of_source {
+            builder = builder.timeout(time);
+        }
+        assert_eq!(named(builder), (TransportErrorKind::Timeout, expected.to_owned()));
+    }
+    let auth = Server::replies([Reply::never()]);
+    let source = asks(&auth, API, UreqTransport::with_agent(config().build().into())).build().expect("a source");
+    let error = source.token_within(SHORT).expect_err("an error").to_string();
+    assert!(error.ends_with("(TokenSource::token_within)"), "{error}");
+}
+
+/// Finds that no connection can be established, and spends no time on it.
+#[derive(Debug)]
+struct Unreachable;
+
+impl<In: ureq::unversioned::transport::Transport> Connector<In> for Unreachable {
+    type Out = In;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<In>) -> Result<Option<In>, ureq::Error> {
+        Err(ureq::Error::Timeout(details.timeout.reason))
+    }
+}
+
+#[test]
+fn a_connection_that_takes_too_long_names_the_setting_for_that() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (config, connect, timeout, expected) in [
+        (config(), 5, 30, (TransportErrorKind::Connect, "TokenSourceBuilder::connect_timeout")),
+        (
+            config().timeout_connect(seconds(6)),
+            5,
+            30,
+            (TransportErrorKind::Connect, "TokenSourceBuilder::connect_timeout"),
+        ),
+        (
+            config().timeout_connect(seconds(4)),
+            5,
+            30,
+            (TransportErrorKind::Connect, "the agent of UreqTransport::with_agent"),
+        ),
+        (config().timeout_connect(seconds(4)), 5, 3, (TransportErrorKind::Timeout, "TokenSourceBuilder::timeout")),
+        (
+            config().timeout_global(seconds(2)),
+            5,
+            30,
+            (TransportErrorKind::Timeout, "the agent of UreqTransport::with_agent"),
+        ),
+    ] {
+        let auth = Server::replies([]);
+        let connector = ().chain(Unreachable);
+        let agent = Agent::with_parts(config.build(), connector, DefaultResolver::default());
+        let builder = asks(&auth, API, UreqTransport::with_agent(agent))
+            .connect_timeout(Duration::from_secs(connect))
+            .timeout(Duration::from_secs(timeout));
+        assert_eq!(named(builder), (expected.0, expected.1.to_owned()));
+    }
+}
+
+#[test]
+fn d40_a_connection_that_takes_too_long_for_a_hurried_caller_is_a_failure_like_any_other() {
+    let auth = Server::replies([]);
+    let agent = Agent::with_parts(config().build(), ().chain(Unreachable), DefaultResolver::default());
+    let (told, transport) = (Arc::new(AtomicUsize::new(0)), UreqTransport::with_agent(agent));
+    let counter = Arc::clone(&told);
+    let source = asks(&auth, API, transport).retries(0).on_event(move |event| {
+        counter.fetch_add(usize::from(matches!(event.kind, EventKind::Requested { .. })), Ordering::Relaxed);
+    });
+    let source = source.build().expect("a source");
+    source.token_within(Duration::from_secs(10)).expect_err("no connection");
+    // Remembered for callers with more time, too: it was not the caller's time that ran out.
+    source.token().expect_err("the same error");
+    assert_eq!(told.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub fn send(
     let (mut parts, body) = request.into_parts();
     let mut prepared = source.prepare();
     if let Some(limit) = limit {
-        prepared = prepared.within(limit);
+        prepared = prepared.within(limit).limited_by("the limit of the request");
     }
     let mut call = prepared.authorize_parts(&parts.method, &parts.uri, &mut parts.headers)?;
 

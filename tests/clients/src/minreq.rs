@@ -24,7 +24,7 @@ pub fn send(source: &TokenSource, limit: Option<Duration>, request: Request<Vec<
     let (mut parts, mut body) = request.into_parts();
     let mut prepared = source.prepare();
     if let Some(limit) = limit {
-        prepared = prepared.within(limit);
+        prepared = prepared.within(limit).limited_by("the limit of the request");
     }
     let mut call = prepared.authorize_parts(&parts.method, &parts.uri, &mut parts.headers)?;
 

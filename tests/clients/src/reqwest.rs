@@ -23,7 +23,7 @@ pub fn execute(source: &TokenSource, client: &Client, mut request: Request) -> R
     let mut headers = mem::take(request.headers_mut());
     let mut prepared = source.prepare();
     if let Some(limit) = request.timeout() {
-        prepared = prepared.within(*limit);
+        prepared = prepared.within(*limit).limited_by("the timeout of the request");
     }
     let mut call = prepared.authorize_parts(&method, &uri, &mut headers)?;
 

@@ -53,6 +53,7 @@ fn without_any_time_nothing_is_requested_and_nothing_sent(client: &impl Client) 
     let world = World::new(&["T1"]);
     let failure = client.send(&world.source, Ask::get(&world.url()).within(0)).expect_err("no time");
     assert!(matches!(failure.downcast_ref(), Some(Error::Transport(_))), "{failure}");
+    assert!(failure.to_string().ends_with("of the request)"), "{failure}");
     assert_eq!((world.api.connections(), world.token_requests()), (0, 0));
 }
 
