@@ -102,11 +102,7 @@ fn send(agent: &Agent, method: &str, url: &str, fields: &[(&str, String)], json:
 
 /// The object in an answer, or Bitbucket's message if it is a refusal.
 fn object(answer: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
-    let mut answer = answer.map_err(|error| match error {
-        // The error of this crate: there was no token, and the API was not called.
-        ureq::Error::Other(error) => error,
-        error => error.into(),
-    })?;
+    let mut answer = answer.map_err(|error| common::readable(error, "the API"))?;
     let body: Value = serde_json::from_str(&answer.body_mut().read_to_string()?).unwrap_or_default();
     if answer.status().is_success() {
         return Ok(body);

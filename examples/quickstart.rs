@@ -71,8 +71,12 @@ fn main() -> Result<ExitCode, Failure> {
 
 /// An answer of 4xx or 5xx is an error here, as always with ureq.
 fn get(agent: &Agent, url: &str) -> Result<(), Failure> {
-    agent.get(url).call()?;
-    Ok(())
+    match agent.get(url).call() {
+        Ok(_) => Ok(()),
+        // An error of this crate: no token was had, and nothing was sent.
+        Err(ureq::Error::Other(error)) => Err(error),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn get_at_once(agent: &Agent, url: &str) -> Result<(), Failure> {

@@ -19,6 +19,8 @@ mod git;
 mod git_credential;
 #[path = "examples/many_tenants.rs"]
 mod many_tenants;
+#[path = "examples/quickstart.rs"]
+mod quickstart;
 #[path = "examples/run.rs"]
 mod run;
 #[path = "examples/token.rs"]

@@ -365,18 +365,82 @@ mod over_the_network {
         );
     }
 
+    /// What the first program prints about this error: its `main` returns it, and Rust prints its `Debug`.
+    fn printed(error: ureq::Error) -> String {
+        let error: Box<dyn std::error::Error> = error.into();
+        format!("Error: {error:?}")
+    }
+
+    /// The first program, with a token endpoint on this machine.
+    fn first_program(endpoint: &str, api: &str) -> String {
+        let request = TokenRequest::new(endpoint).expect("a request").audience("https://api.example.com");
+        let agent = TokenSource::new(credentials(), request).expect("a source").agent();
+        printed(agent.get(api).call().expect_err("an error"))
+    }
+
+    const ITEMS: &str = "https://api.example.com/v1/items";
+
     /// What README.md shows, for a server of another name.
     #[test]
-    fn the_first_program_prints_what_to_mend() {
+    fn the_first_program_prints_what_to_fix_for_a_wrong_secret() {
         let server = TokenServer::start().expect("a server");
         server.next(Behaviour::json(401, r#"{"error":"invalid_client"}"#));
-        let request = TokenRequest::new(&server.url()).expect("a request").audience("https://api.example.com");
-        let agent = TokenSource::new(credentials(), request).expect("a source").agent();
-        let error: Box<dyn std::error::Error> =
-            agent.get("https://api.example.com/v1/items").call().expect_err("an error").into();
-        let shown = include_str!("../README.md").split_once("```text\nError: ").expect("the text").1;
+        let shown = include_str!("../README.md").split_once("```text\n").expect("the text").1;
         let shown = shown.split_once("\n```").expect("its end").0.replace('\n', " ");
-        assert_eq!(format!("{error:?}"), shown.replace("auth.example.com", &server.address().to_string()));
+        let expected = shown.replace("auth.example.com", &server.address().to_string());
+        assert_eq!(first_program(&server.url(), ITEMS), expected);
+    }
+
+    #[test]
+    fn the_first_program_prints_what_to_fix_for_a_host_that_cannot_be_reached() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let host = listener.local_addr().expect("an address");
+        drop(listener);
+        let told = first_program(&format!("http://{host}/token"), ITEMS);
+        // The system's own words are last.
+        let (told, cause) = told.split_once("; caused by: ").expect("a cause");
+        assert_eq!(
+            told,
+            format!(
+                "Error: Other(token request to {host}: could not connect; check the host, the network and, if you need \
+                 one, the proxy (UreqTransport::with_agent)"
+            )
+        );
+        assert!(cause.starts_with("io: ") && cause.ends_with(')'), "{cause}");
+    }
+
+    #[test]
+    fn the_first_program_prints_what_to_fix_for_an_origin_that_is_not_allowed() {
+        let (auth, api) = (TokenServer::start().expect("a server"), TokenServer::start().expect("a server"));
+        api.next(Behaviour::json(401, ""));
+        let origin = format!("http://{}", api.address());
+        assert_eq!(
+            first_program(&auth.url(), &format!("{origin}/v1/items")),
+            format!(
+                "Error: Other(request not authorized: {origin} may not receive this token; if it should, name it with \
+                 TokenRequest::allow_origin)"
+            )
+        );
+    }
+
+    /// ureq's `Display` puts a word before it and hides its causes, so a program takes it out of ureq's.
+    #[test]
+    fn what_a_program_prints_that_takes_the_error_out_of_ureqs() {
+        let refused = |endpoint: &str| {
+            let request = TokenRequest::new(endpoint).expect("a request").audience("https://api.example.com");
+            let agent = TokenSource::new(credentials(), request).expect("a source").agent();
+            agent.get(ITEMS).call().expect_err("an error")
+        };
+        let server = TokenServer::start().expect("a server");
+        server.always(Behaviour::json(404, ""));
+        let text = format!(
+            "token request to {}: denied with status 404{SENT}; check the URL of the token endpoint, and the client id",
+            server.address()
+        );
+        assert_eq!(refused(&server.url()).to_string(), format!("other: {text}"));
+        assert_eq!(Error::from_ureq(&refused(&server.url())).expect("an error of this crate").to_string(), text);
+        let ureq::Error::Other(error) = refused(&server.url()) else { panic!("not ours") };
+        assert_eq!((error.to_string(), format!("{error:?}")), (text.clone(), text));
     }
 
     /// A port that answers everybody with these bytes, and then closes.

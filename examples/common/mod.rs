@@ -151,12 +151,17 @@ impl Args {
 pub fn get(agent: &ureq::Agent, url: &str) -> Result<(ureq::http::StatusCode, String), Failure> {
     let request = agent.get(url).config();
     let request = request.timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false).build();
-    let mut response = request.call().map_err(|error| match error {
-        // The error of this crate: there was no token, and the API was not called.
-        ureq::Error::Other(error) => error,
-        error => format!("{url}: {error}").into(),
-    })?;
+    let mut response = request.call().map_err(|error| readable(error, url))?;
     Ok((response.status(), response.body_mut().read_to_string()?))
+}
+
+/// Takes the error of this crate out of ureq's, which hides its causes: there was no token, and the API was not called.
+/// Any other error is about `api`.
+pub fn readable(error: ureq::Error, api: &str) -> Failure {
+    match error {
+        ureq::Error::Other(error) => error,
+        error => format!("{api}: {error}").into(),
+    }
 }
 
 /// The secret in a file, without the line break at its end.

@@ -189,8 +189,12 @@ impl TokenSource {
 }
 
 impl Error {
-    /// Returns the error of this crate if that is why a call through an agent failed. ureq passes
-    /// it on as `ureq::Error::Other`. The API request was not sent then.
+    /// Returns the error of this crate if that is why a call through an agent failed. The API request
+    /// was not sent then, or, for [`OriginNotAllowed`](Self::OriginNotAllowed), went out without a
+    /// token.
+    ///
+    /// ureq passes it on as `ureq::Error::Other`, whose text begins with `other: ` and which has no
+    /// `source()`. A program that passes errors on gets the whole error by a match on that variant.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
