@@ -17,7 +17,7 @@ use crate::source::TokenSource;
 use crate::source::call::Call;
 use crate::ureq::body::{Outgoing, Payload, drained};
 use crate::ureq::call_settings::Settings;
-use crate::ureq::transport::{IsTokenRequest, is_plain_loopback};
+use crate::ureq::transport::{IsTokenRequest, is_this_machine};
 
 pub(super) struct Authorize {
     source: TokenSource,
@@ -60,7 +60,7 @@ impl Authorize {
 impl Middleware for Authorize {
     fn handle(&self, request: Request<SendBody>, _: MiddlewareNext) -> Result<Response<Body>, Error> {
         if request.extensions().get::<IsTokenRequest>().is_some() {
-            return self.inner.run(request);
+            return self.run_as_it_is(request);
         }
         let wishes = self.wishes(request.extensions());
         let mut prepared = self.source.prepare();
@@ -134,7 +134,7 @@ impl Authorize {
     fn pass_on(&self, mut call: Call, mut request: Request<SendBody>, wishes: Wishes) -> Result<Response<Body>, Error> {
         let (method, mut uri) = (request.method().clone(), request.uri().clone());
         let mark = request.extensions_mut().get_or_insert_default::<Authorized>().clone();
-        let result = as_wished(self.inner.run(request), wishes);
+        let result = as_wished(self.run_as_it_is(request), wishes);
         if status(&result) == Some(StatusCode::UNAUTHORIZED) && !mark.0.load(Ordering::Relaxed) {
             let none = HeaderMap::new();
             let _ = call.retry_parts(&method, &mut uri, &mut HeaderMap::new(), StatusCode::UNAUTHORIZED, &none);
@@ -148,7 +148,7 @@ impl Authorize {
     /// Sends a request that carries a token. An error status is returned as an answer, so that its
     /// headers can be read. Redirects are recorded, and do not take the token along.
     fn send(&self, request: Request<impl AsSendBody>, call: &Call, wishes: Wishes) -> Result<Response<Body>, Error> {
-        let avoids_proxy = self.own_agent && avoids_proxy(&self.inner, request.uri());
+        let avoids_proxy = self.avoids_proxy(request.uri());
         let may_be_redirected = self.source.sends_authorization();
         if self.is_ready && !wishes.of_this_call && !avoids_proxy && may_be_redirected {
             return self.inner.run(request);
@@ -172,6 +172,19 @@ impl Authorize {
             config = config.max_redirects(0).max_redirects_will_error(false);
         }
         self.inner.run(config.build())
+    }
+
+    /// Sends a request without any setting but that of the proxy.
+    fn run_as_it_is(&self, request: Request<SendBody>) -> Result<Response<Body>, Error> {
+        if self.avoids_proxy(request.uri()) {
+            return self.inner.run(self.inner.configure_request(request).proxy(None).build());
+        }
+        self.inner.run(request)
+    }
+
+    /// Returns whether the proxy of the environment must not be asked (D31).
+    fn avoids_proxy(&self, uri: &Uri) -> bool {
+        self.own_agent && self.inner.config().proxy().is_some() && is_this_machine(uri)
     }
 
     fn wishes(&self, extensions: &Extensions) -> Wishes {
@@ -219,11 +232,6 @@ fn copy(parts: &mut Parts) -> Parts {
     copy.extensions =
         if parts.extensions.len() > 1 { parts.extensions.clone() } else { mem::take(&mut parts.extensions) };
     copy
-}
-
-/// Returns whether a proxy must not be used: it would see plain http to this machine.
-fn avoids_proxy(agent: &Agent, uri: &Uri) -> bool {
-    agent.config().proxy().is_some() && is_plain_loopback(uri)
 }
 
 /// Returns the outcome of a call, with the status reported as its caller wants it.

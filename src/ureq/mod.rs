@@ -81,7 +81,7 @@ impl TokenSource {
     ///
     /// The agent has ureq's defaults and two time limits: 10 seconds to connect, and 5 minutes
     /// until the head of an answer is there. It uses a proxy that the environment names, but never
-    /// for plain http to this machine. Use [`CallSettings`](crate::CallSettings) for a time limit
+    /// for this machine (`localhost` and the loopback addresses). Use [`CallSettings`](crate::CallSettings) for a time limit
     /// or a status mode of a single call, and [`wrap`](Self::wrap) for any other setting. All
     /// agents of one source share their connections, so this may be called whenever an agent is
     /// needed.
@@ -150,6 +150,7 @@ impl TokenSource {
     ///
     /// let limit = std::time::Duration::from_secs(20);
     /// let config = Agent::config_builder().timeout_global(Some(limit));
+    /// # let config = config.proxy(None); // a proxy of the environment
     /// let wrapped = source.wrap(config.build().new_agent());
     /// let outermost = Agent::config_builder()
     ///     .middleware(|request: Request<SendBody>, next: MiddlewareNext| {

@@ -53,8 +53,8 @@ const BUFFER: usize = 16 * 1024;
 
 impl UreqTransport {
     /// Makes a transport with its own agent and ureq's defaults: Mozilla's root certificates, and a
-    /// proxy if the environment names one. The proxy is never used for plain http to this machine,
-    /// because that would show the secret to the proxy.
+    /// proxy if the environment names one. The proxy is never used for this machine (`localhost` and
+    /// the loopback addresses).
     ///
     /// ```
     /// # use client_credentials::test_util::TokenServer;
@@ -89,8 +89,9 @@ impl UreqTransport {
     /// # let credentials = Credentials::new("my-client", "s3cret");
     /// use client_credentials::UreqTransport;
     ///
-    /// let config = ureq::Agent::config_builder().user_agent("my-program/1.0").build();
-    /// let transport = UreqTransport::with_agent(config.into());
+    /// let config = ureq::Agent::config_builder().user_agent("my-program/1.0");
+    /// # let config = config.proxy(None); // a proxy of the environment
+    /// let transport = UreqTransport::with_agent(config.build().into());
     /// let source = TokenSource::builder(credentials, request).transport(transport).build()?;
     /// source.token()?;
     /// assert_eq!(server.requests()[0].headers()["user-agent"], "my-program/1.0");
@@ -129,7 +130,7 @@ impl Transport for UreqTransport {
         let mut request = http::Request::from_parts(parts, body.as_slice());
         request.extensions_mut().insert(IsTokenRequest);
         let own = self.agent.config().timeouts();
-        let direct = self.own && is_plain_loopback(request.uri());
+        let direct = self.own && is_this_machine(request.uri());
         let config = self.agent.configure_request(request);
         let config = if direct { config.proxy(None) } else { config };
         let request = config
@@ -161,10 +162,10 @@ impl Transport for UreqTransport {
     }
 }
 
-/// Returns whether a URL is plain http to this machine. That is allowed because nobody else can
-/// read it, but a proxy could.
-pub(super) fn is_plain_loopback(uri: &http::Uri) -> bool {
-    uri.scheme_str() == Some("http") && uri.host().is_some_and(origin::is_loopback)
+/// Returns whether a URL leads to this machine. A proxy would look for it at itself, and could read
+/// plain http, which is allowed because only this machine can.
+pub(super) fn is_this_machine(uri: &http::Uri) -> bool {
+    uri.host().is_some_and(origin::is_loopback)
 }
 
 fn shorter(own: Option<Duration>, limit: Duration) -> Option<Duration> {

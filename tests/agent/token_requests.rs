@@ -13,25 +13,6 @@ fn with_agent_and_transport_of_the_crate_a_token_is_fetched_used_and_renewed() {
     assert_eq!((auth.requests().len(), api.tokens()), (2, vec!["T1".into(), "T2".into()]));
 }
 
-/// Runs the test above in a process whose environment names a proxy.
-#[test]
-fn d14_a_proxy_of_the_environment_never_sees_plain_http_to_this_machine() {
-    let proxy = Server::replies([]);
-    let mut child = Command::new(std::env::current_exe().expect("a path"));
-    for name in ["NO_PROXY", "no_proxy"] {
-        child.env_remove(name);
-    }
-    for name in ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
-        child.env(name, proxy.url(""));
-    }
-    let output = child
-        .args(["--exact", "token_requests::with_agent_and_transport_of_the_crate_a_token_is_fetched_used_and_renewed"])
-        .output();
-    let output = String::from_utf8(output.expect("a process").stdout).expect("text");
-    assert!(output.contains("1 passed"), "{output}");
-    assert_eq!(proxy.requests(), []);
-}
-
 fn failure(builder: TokenSourceBuilder) -> TransportErrorKind {
     match builder.build().expect("a source").token() {
         Err(Error::Transport(failure)) => failure.kind(),
