@@ -69,7 +69,7 @@ fn tokens_of_one_second_expire_under_steady_calls_and_no_call_fails() {
     assert!((3..=seconds + 1).contains(&requests), "{requests} token requests in {seconds} s");
 
     // It was no idle worry: the first token is not accepted any more.
-    let refused = ureq::get(api("/items?expired")).header("authorization", first.header_value()).call();
+    let refused = bare().get(api("/items?expired")).header("authorization", first.header_value()).call();
     assert!(matches!(refused, Err(ureq::Error::StatusCode(401))), "{refused:?}");
 }
 
@@ -192,7 +192,7 @@ fn further_members_of_the_answer_are_readable() {
 
 #[test]
 fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_sent_again() {
-    let trusting = || Agent::config_builder().tls_config(server().tls.trust());
+    let trusting = || Agent::config_builder().proxy(None).tls_config(server().tls.trust());
     let transport = UreqTransport::with_agent(trusting().build().into());
     let source = TokenSource::builder(credentials("tls"), server().tls.request()).transport(transport).build();
     let source = source.expect("a good source");
@@ -275,13 +275,18 @@ fn token_requests(id: &str) -> u64 {
     stats()["token_requests"][id].as_u64().unwrap_or_default()
 }
 
+/// An agent without a token, and without the proxy that the environment may name.
+fn bare() -> Agent {
+    Agent::config_builder().proxy(None).build().into()
+}
+
 /// How often the API has answered this request line with which status.
 fn answers(line: &str) -> Value {
     stats()["api"][line].take()
 }
 
 fn stats() -> Value {
-    read(ureq::get(api("/stats")).call().expect("an answer of the API"))
+    read(bare().get(api("/stats")).call().expect("an answer of the API"))
 }
 
 /// The authorization server and the API: one process for all tests.

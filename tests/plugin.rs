@@ -171,7 +171,7 @@ fn any_http_option_for_the_token_request() {
     let (_auth, _api, request) = two_servers([Reply::never(), Reply::never()]);
     let hasty = config().timeout_global(Some(short)).build().into();
     assert_eq!(kind(through(hasty, request.clone())), TransportErrorKind::Timeout);
-    assert_eq!(kind(through(ureq::agent(), request).timeout(short)), TransportErrorKind::Timeout);
+    assert_eq!(kind(through(config().build().into(), request).timeout(short)), TransportErrorKind::Timeout);
 
     // A proxy, for the token request only.
     let (proxy, api) = (Server::replies([token_reply("T1")]), Server::replies([reply(200).body("direct")]));

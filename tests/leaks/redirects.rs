@@ -2,10 +2,10 @@
 
 use client_credentials::test_util::Behaviour;
 use client_credentials::{Credentials, Error, TokenRequest, TokenSource, UreqTransport};
-use ureq::config::{Config, RedirectAuthHeaders};
+use ureq::config::RedirectAuthHeaders;
 
 use super::*;
-use world::World;
+use world::{World, config};
 
 /// From `https://api.example.com/`, and whether they lead back there.
 const LOCATIONS: [(&str, bool); 12] = [
@@ -29,7 +29,7 @@ fn redirects_at_the_api_take_no_token_along() {
         for status in [301, 302, 303, 307, 308] {
             let world = World::new();
             let source = world.source("https://api.example.com");
-            let config = Config::builder().redirect_auth_headers(carry).build();
+            let config = config().redirect_auth_headers(carry).build();
             let agent = source.wrap(world.agent("api.example.com:443", config));
             for ((location, back), post) in LOCATIONS.into_iter().flat_map(|row| [(row, false), (row, true)]) {
                 let case = format!("{status} to {location}, {carry:?}, post {post}");
@@ -65,7 +65,7 @@ fn d15_redirects_at_the_token_endpoint_take_no_secret_along() {
                 let request = TokenRequest::new("https://auth.example.com/token").unwrap();
                 let request = request.parameter("assertion", ASSERTION).unwrap().audience("https://api.example.com");
                 // An agent that would follow, and that takes its authorization along.
-                let config = Config::builder().redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
+                let config = config().redirect_auth_headers(RedirectAuthHeaders::SameHost).build();
                 let transport = UreqTransport::with_agent(world.agent("", config));
                 let source = TokenSource::builder(credentials, request).transport(transport).build().unwrap();
                 let Err(Error::Denied(denied)) = source.token() else { panic!("{status} to {location}") };
@@ -81,7 +81,7 @@ fn d15_redirects_at_the_token_endpoint_take_no_secret_along() {
 fn d23_a_401_after_a_redirect_asks_nobody_for_a_token() {
     let world = World::new();
     let source = world.source("https://api.example.com");
-    let agent = source.wrap(world.agent("api.example.com:443", Config::default()));
+    let agent = source.wrap(world.agent("api.example.com:443", config().build()));
     world.api.next(Behaviour::redirect(302, "https://evil.test/"));
     let challenge = r#"Bearer error="invalid_token""#;
     world.others.next(http::Response::builder().status(401).header("www-authenticate", challenge).body("").unwrap());

@@ -7,11 +7,10 @@ use client_credentials::{Credentials, TokenRequest, TokenSource};
 use http::Uri;
 use http::header::AUTHORIZATION;
 use ureq::SendBody;
-use ureq::config::Config;
 use ureq::middleware::MiddlewareNext;
 
 use super::*;
-use world::{World, bearer};
+use world::{World, bearer, config};
 
 /// What becomes of a request for a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ enum Fate {
 fn follow(api: &str, host_and_port: &str, rows: &[(&str, Fate)]) {
     let world = World::new();
     let source = world.source(api);
-    let agent = source.wrap(world.agent(host_and_port, Config::default()));
+    let agent = source.wrap(world.agent(host_and_port, config().build()));
     source.token().unwrap();
     for &(url, fate) in rows {
         let (before, elsewhere) = (world.tokens().len(), world.others.connections());
@@ -187,7 +186,7 @@ fn d16_on_this_machine_only_the_very_origin_gets_the_token() {
     let (allowed, port, other_port) = (api.address(), api.address().port(), other.address().port());
     let request = TokenRequest::new(&auth.url()).unwrap().audience(format!("http://{allowed}/"));
     let source = TokenSource::new(Credentials::new(CLIENT, SECRET), request).unwrap();
-    let agent = source.agent();
+    let agent = source.wrap(config().build().into());
     drop(agent.get(format!("http://{allowed}/first")).call().unwrap());
     for url in [
         format!("http://localhost:{port}/"),
@@ -225,9 +224,9 @@ fn a_url_that_an_earlier_middleware_changes_is_the_one_that_counts() {
     };
     let world = World::new();
     let source = world.source("https://api.example.com");
-    let wrapped = source.wrap(world.agent("api.example.com:443", Config::default()));
+    let wrapped = source.wrap(world.agent("api.example.com:443", config().build()));
     let pass_on = move |request: http::Request<SendBody>, _: MiddlewareNext| wrapped.run(request);
-    let config = Config::builder().middleware(elsewhere).middleware(pass_on).build();
+    let config = config().middleware(elsewhere).middleware(pass_on).build();
     config.new_agent().get("https://api.example.com/").call().unwrap();
     world.assert_others_know_nothing("changed on the way");
     assert_eq!((world.others.requests().len(), world.tokens().len()), (1, 0));

@@ -7,11 +7,17 @@ use client_credentials::{Credentials, TokenRequest, TokenSource, UreqTransport};
 use http::Uri;
 use http::header::AUTHORIZATION;
 use ureq::Agent;
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport};
 
 use super::*;
+
+/// The settings of an agent, without the proxy that the environment may name.
+pub fn config() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder().proxy(None)
+}
 
 /// The hosts that matter have servers of their own; every other name, address and port leads to `others`.
 pub struct World {
@@ -43,7 +49,7 @@ impl World {
 
     pub fn source(&self, api: &str) -> TokenSource {
         let request = TokenRequest::new("https://auth.example.com/token").unwrap().allow_origin(api).unwrap();
-        let transport = UreqTransport::with_agent(self.agent("", Config::default()));
+        let transport = UreqTransport::with_agent(self.agent("", config().build()));
         TokenSource::builder(Credentials::new(CLIENT, SECRET), request).transport(transport).build().unwrap()
     }
 
