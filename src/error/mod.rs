@@ -82,7 +82,12 @@ impl Error {
     }
 
     /// Whether the same call may succeed later without a change to the program: the server was
-    /// busy, there was no complete response (unless TLS failed), or the secret could not be read.
+    /// busy, its answer did not come or not in time, or the secret could not be read. A source
+    /// repeats a token request after exactly these errors
+    /// ([`TokenSourceBuilder::retries`](crate::TokenSourceBuilder::retries)).
+    ///
+    /// An answer that has begun and cannot be used, because it breaks off, is too large or is not
+    /// HTTP, is not among them.
     ///
     /// ```
     /// # use client_credentials::{Clock, SystemClock, TokenRequest};
@@ -98,7 +103,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Credentials(_) => true,
-            Self::Transport(failure) => failure.kind != TransportErrorKind::Tls,
+            Self::Transport(failure) => matches!(
+                failure.kind,
+                TransportErrorKind::Connect | TransportErrorKind::Closed | TransportErrorKind::Timeout
+            ),
             Self::Denied(denied) => denied.retryable,
             Self::Configuration(_) | Self::OriginNotAllowed(_) | Self::Protocol(_) => false,
         }

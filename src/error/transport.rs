@@ -86,7 +86,8 @@ impl StdError for NoAnswer {
 
 /// The way in which a token request failed before there was a complete response.
 ///
-/// The kind decides whether the request is retried within the same call.
+/// The kind decides whether the request is retried within the same call, and what
+/// [`Error::is_retryable`] says.
 ///
 /// # Examples
 ///
@@ -100,6 +101,8 @@ impl StdError for NoAnswer {
 ///     let kind = match error.kind() {
 ///         io::ErrorKind::ConnectionRefused => TransportErrorKind::Connect,
 ///         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportErrorKind::Timeout,
+///         // If nothing of the answer has been read.
+///         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => TransportErrorKind::Closed,
 ///         _ => TransportErrorKind::Other,
 ///     };
 ///     TransportError::new(kind, error)
@@ -113,14 +116,18 @@ pub enum TransportErrorKind {
     /// No connection: the name was not found, the host is unreachable, it or the proxy refused, or
     /// it took longer than [`Attempt::connect_timeout`](crate::Attempt::connect_timeout). Retried.
     Connect,
+    /// The connection was closed before the answer began, as by a load balancer that restarts.
+    /// Retried. A transport that cannot tell more counts an answer without a whole head as one that
+    /// has not begun.
+    Closed,
     /// No complete response within the time allowed. Retried.
     Timeout,
     /// The certificate of the server was not accepted, or TLS failed. Not retried.
     Tls,
     /// The response was larger than [`Attempt::max_body`](crate::Attempt::max_body). Not retried.
     BodyTooLarge,
-    /// Anything else, such as a connection that was closed in the middle of a response. Not
-    /// retried.
+    /// Anything else, such as an answer that is not HTTP, or a connection that was closed in the
+    /// middle of an answer. Not retried.
     Other,
 }
 
@@ -135,10 +142,12 @@ impl TransportErrorKind {
             Self::Tls if says(&WANTS_CERTIFICATE) => {
                 "TLS failed, because the server refused; does it want a client certificate (UreqTransport::with_agent)?"
             }
-            Self::Other if is_https => {
+            Self::Closed | Self::Other if is_https => {
                 "the connection failed before the answer was complete; does the server want a client certificate (UreqTransport::with_agent)?"
             }
-            Self::Other => "the connection failed before the answer was complete; does that port want https?",
+            Self::Closed | Self::Other => {
+                "the connection failed before the answer was complete; does that port want https?"
+            }
             Self::Connect => {
                 "could not connect; check the host, the network and, if you need one, the proxy (UreqTransport::with_agent)"
             }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, TransportErrorKind};
+use crate::error::Error;
 
 /// The least time between the starts of two fetches of one key.
 pub(crate) const FETCH_SPACING: Duration = Duration::from_secs(1);
@@ -38,23 +38,11 @@ pub(crate) fn failure_pause(error: &Error, streak: u32) -> Duration {
 /// `None` if the call should give up. The pause is that of `Retry-After`, or else random (full
 /// jitter); `random` is from 0 to 1.
 pub(crate) fn retry_pause(error: &Error, retry: u32, random: f64) -> Option<Duration> {
-    if !is_worth_a_retry(error) {
-        return None;
-    }
     match error.retry_after() {
+        _ if !error.is_retryable() => None,
         Some(asked) if asked > RETRY_AFTER_INSIDE => None,
         Some(asked) => Some(asked),
         None => Some(doubled(RETRY_BASE, retry, RETRY_MOST).mul_f64(random.clamp(0.0, 1.0))),
-    }
-}
-
-fn is_worth_a_retry(error: &Error) -> bool {
-    match error {
-        Error::Transport(failure) => {
-            matches!(failure.kind(), TransportErrorKind::Connect | TransportErrorKind::Timeout)
-        }
-        Error::Denied(_) => error.is_retryable(),
-        _ => false,
     }
 }
 
@@ -114,5 +102,24 @@ mod tests {
     #[test]
     fn a_refusal_is_not_retried() {
         assert_eq!(retry_pause(&answer(401, None), 0, 1.0), None);
+    }
+
+    #[test]
+    fn d35_what_is_retried_is_what_says_that_it_may_succeed_later() {
+        use crate::error::{CredentialsError, TransportError, TransportErrorKind as Kind};
+
+        let failed = |kind| TransportError::new(kind, "no").into_error("auth.example.com", true, "");
+        let unread = CredentialsError { client_id: String::new(), cause: std::sync::Arc::from(Box::from("sealed")) };
+        let errors = [Kind::Connect, Kind::Closed, Kind::Timeout, Kind::Tls, Kind::BodyTooLarge, Kind::Other]
+            .map(failed)
+            .into_iter()
+            .chain([answer(401, None), answer(503, None), Error::configuration("no")])
+            .chain([Error::Credentials(std::sync::Arc::new(unread))]);
+        let mut retried = 0;
+        for error in errors {
+            assert_eq!(retry_pause(&error, 0, 1.0).is_some(), error.is_retryable(), "{error}");
+            retried += u32::from(error.is_retryable());
+        }
+        assert_eq!(retried, 5);
     }
 }

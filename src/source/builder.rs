@@ -236,9 +236,10 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Sets how often a token request is repeated within one call, after connection errors,
-    /// timeouts and the statuses 408, 429 and 5xx. A request is not repeated while the old token
-    /// can be used instead. Default: 2.
+    /// Sets how often a token request is repeated within one call, after errors that may pass by
+    /// themselves ([`Error::is_retryable`]): connection errors, timeouts, the statuses 408, 429 and
+    /// 5xx, and a secret that could not be read. A request is not repeated while the old token can
+    /// be used instead. Default: 2.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};

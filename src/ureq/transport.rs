@@ -140,15 +140,18 @@ impl Transport for UreqTransport {
             .timeout_global(shorter(own.global, attempt.timeout))
             .timeout_connect(shorter(own.connect, attempt.connect_timeout))
             .build();
-        let failed = |error: Error| {
+        let failed = |error: Error, closed| {
             let limit = limit(&error, &own, attempt);
-            transport_error(error, limit)
+            transport_error(error, closed, limit)
         };
-        let (parts, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
+        // ureq does not say whether a part of the head has come.
+        let response = self.agent.run(request).map_err(|error| failed(error, TransportErrorKind::Closed))?;
+        let (parts, mut body) = response.into_parts();
         // ureq's own limit may count compressed bytes, and another crate may have enabled gzip in
         // ureq.
         let mut read = Vec::new();
-        read_beyond(attempt.max_body, &mut body.as_reader(), &mut read).map_err(|error| failed(error.into()))?;
+        read_beyond(attempt.max_body, &mut body.as_reader(), &mut read)
+            .map_err(|error| failed(error.into(), TransportErrorKind::Other))?;
         if read.len() > attempt.max_body {
             let cause = format!("more than {} bytes", attempt.max_body);
             return Err(TransportError::new(TransportErrorKind::BodyTooLarge, cause));
@@ -187,7 +190,8 @@ fn limit(error: &Error, own: &Timeouts, attempt: &Attempt) -> Option<&'static st
     }
 }
 
-fn transport_error(error: Error, limit: Option<&'static str>) -> TransportError {
+/// `closed` is the kind of an error that says that the connection was closed.
+fn transport_error(error: Error, closed: TransportErrorKind, limit: Option<&'static str>) -> TransportError {
     let kind = match &error {
         Error::Timeout(Timeout::Connect | Timeout::Resolve) => TransportErrorKind::Connect,
         Error::Timeout(_) => TransportErrorKind::Timeout,
@@ -208,7 +212,7 @@ fn transport_error(error: Error, limit: Option<&'static str>) -> TransportError 
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
-            | ErrorKind::UnexpectedEof => TransportErrorKind::Other,
+            | ErrorKind::UnexpectedEof => closed,
             // The rest fails before a connection is established, and a failed name resolution has
             // no kind of its own.
             _ => TransportErrorKind::Connect,

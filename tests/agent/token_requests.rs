@@ -202,10 +202,11 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
     let cut = Server::replies([token_reply("T1").cut(), token_reply("T1")]);
     assert_eq!(failure(asks(&cut, API, UreqTransport::new())), TransportErrorKind::Other);
     let hang_up = Server::replies([Reply::hang_up(), token_reply("T1")]);
-    assert_eq!(failure(asks(&hang_up, API, UreqTransport::new())), TransportErrorKind::Other);
+    let source = asks(&hang_up, API, UreqTransport::new()).build().expect("a source");
+    assert_eq!(source.token().expect("the second answer").secret(), "T1");
     let reset = Server::resetting();
-    assert_eq!(failure(asks(&reset, API, UreqTransport::new())), TransportErrorKind::Other);
-    assert_eq!((cut.requests().len(), hang_up.requests().len(), reset.requests().len()), (1, 1, 1));
+    assert_eq!(failure(asks(&reset, API, UreqTransport::new())), TransportErrorKind::Closed);
+    assert_eq!((cut.requests().len(), hang_up.requests().len(), reset.requests().len()), (1, 2, 3));
 
     let not_tls = Server::replies([reply(400)]);
     let request = TokenRequest::new(&format!("https://127.0.0.1:{}/token", not_tls.port()))
@@ -218,6 +219,25 @@ fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help(
     let unwell = Server::replies([reply(503), reply(429), token_reply("T3")]);
     let token = asks(&unwell, API, UreqTransport::new()).build().expect("a source").token().expect("the third answer");
     assert_eq!((token.secret(), unwell.requests().len()), ("T3", 3));
+}
+
+#[test]
+fn d35_a_kept_connection_that_the_server_closes_costs_a_second_connection_and_no_call() {
+    use client_credentials::test_util::{Behaviour, Step, TokenServer};
+
+    let (server, script) = (TokenServer::start().expect("a port"), Script::new());
+    server.next(Behaviour::token("T1", 3600));
+    server.next(Step::Close);
+    server.next(Behaviour::token("T2", 3600));
+    let request = TokenRequest::new(&server.url()).expect("a request").audience(API);
+    let source = TokenSource::builder(Credentials::new("id", SECRET), request)
+        .transport(UreqTransport::new())
+        .clock(script.clock())
+        .build()
+        .expect("a source");
+    assert_eq!(source.token().expect("a token").secret(), "T1");
+    assert_eq!(source.renew().expect("a token").secret(), "T2");
+    assert_eq!((server.requests().len(), server.connections()), (3, 2));
 }
 
 #[test]

@@ -87,7 +87,14 @@ fn check(name: &str, behaviour: &Behaviour, end: &End, retries: u32) -> Duration
         let (result, took) = ask(&source);
         expect(name, &result, end);
         let asked = server.requests().len();
-        assert!(asked >= 1 && asked <= 1 + retries as usize, "{name}: {asked} token requests");
+        match end {
+            // Without a whole head, the answer has not begun (D35).
+            End::Transport(TransportErrorKind::Closed) => assert_eq!(asked, 1 + retries as usize, "{name}"),
+            End::Transport(TransportErrorKind::Other | TransportErrorKind::BodyTooLarge) => {
+                assert_eq!(asked, 1, "{name}");
+            }
+            _ => assert!(asked >= 1 && asked <= 1 + retries as usize, "{name}: {asked} token requests"),
+        }
         if let Err(error) = &result {
             assert_tells_nothing(name, error);
         }

@@ -94,20 +94,6 @@ fn only_what_may_pass_by_itself_is_retried() {
         source(&script).token().expect_err("an error");
         assert_eq!(script.requests().len(), 1, "{status}");
     }
-    for kind in [TransportErrorKind::Tls, TransportErrorKind::BodyTooLarge, TransportErrorKind::Other] {
-        let script = Script::new();
-        script.fail(TransportError::new(kind, "no"));
-        source(&script).token().expect_err("an error");
-        assert_eq!(script.requests().len(), 1, "{kind:?}");
-    }
-    for kind in [TransportErrorKind::Connect, TransportErrorKind::Timeout] {
-        let script = Script::new();
-        for _ in 0..3 {
-            script.fail(TransportError::new(kind, "no"));
-        }
-        source(&script).token().expect_err("an error");
-        assert_eq!(script.requests().len(), 3, "{kind:?}");
-    }
     for status in [408, 429, 500, 503] {
         let script = Script::new();
         for _ in 0..3 {
@@ -116,6 +102,34 @@ fn only_what_may_pass_by_itself_is_retried() {
         source(&script).token().expect_err("an error");
         assert_eq!(script.requests().len(), 3, "{status}");
     }
+}
+
+#[test]
+fn d35_without_the_beginning_of_an_answer_the_request_is_retried_and_after_it_is_not() {
+    for (kind, requests) in [
+        (TransportErrorKind::Connect, 3),
+        (TransportErrorKind::Closed, 3),
+        (TransportErrorKind::Timeout, 3),
+        (TransportErrorKind::Tls, 1),
+        (TransportErrorKind::BodyTooLarge, 1),
+        (TransportErrorKind::Other, 1),
+    ] {
+        let script = Script::new();
+        for _ in 0..requests {
+            script.fail(TransportError::new(kind, "no"));
+        }
+        script.token("T1", 3600);
+        let error = source(&script).token().expect_err("an error");
+        assert_eq!((script.requests().len(), error.is_retryable()), (requests, requests == 3), "{kind:?}");
+    }
+}
+
+#[test]
+fn d35_a_connection_that_is_closed_before_the_answer_costs_one_retry_and_no_call() {
+    let script = Script::new();
+    script.fail(TransportError::new(TransportErrorKind::Closed, "Peer disconnected"));
+    script.token("T1", 3600);
+    assert_eq!(source(&script).token().expect("a token").secret(), "T1");
 }
 
 #[test]
@@ -193,6 +207,21 @@ fn a_secret_that_cannot_be_read_is_named_and_asked_for_again_soon() {
     sealed.store(0, Ordering::SeqCst);
     script.clock().advance(seconds(1));
     assert_eq!(source.token().expect("a token").secret(), "T1");
+}
+
+#[test]
+fn d35_a_secret_that_cannot_be_read_for_a_moment_costs_a_retry_and_no_call() {
+    let script = Script::new();
+    script.token("T1", 60);
+    let calls = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&calls);
+    let credentials = Credentials::with_secret_from("id", move || match counter.fetch_add(1, Ordering::SeqCst) {
+        0 => Err("the vault is starting".into()),
+        _ => Ok(Secret::from("s")),
+    });
+    let source = TokenSource::builder(credentials, question()).transport(script.clone()).clock(clock(&script));
+    assert_eq!(source.build().expect("a source").token().expect("a token").secret(), "T1");
+    assert_eq!((calls.load(Ordering::SeqCst), script.requests().len()), (2, 1));
 }
 
 #[test]
