@@ -10,9 +10,9 @@ use crate::error::Error;
 ///
 /// Each event is given to the hook of
 /// [`TokenSourceBuilder::on_event`](crate::TokenSourceBuilder::on_event). Its `Display` text goes
-/// to the `log` crate under the target `client_credentials`: failed token requests, failed
-/// renewals, ignored lifetimes, origins that are not allowed and bodies that need a length as
-/// warnings, all others as debug messages.
+/// to the `log` crate under the target `client_credentials`: failed token requests, also those that
+/// could not be sent, failed renewals, ignored lifetimes, origins that are not allowed and bodies that
+/// need a length as warnings, all others as debug messages.
 ///
 /// # Examples
 ///
@@ -61,6 +61,7 @@ pub struct Event<'a> {
 ///         EventKind::Requested { .. } => "token_requests",
 ///         EventKind::Answered { error: None, .. } => "tokens_received",
 ///         EventKind::Answered { .. } => "token_requests_failed",
+///         EventKind::NotSent { .. } => "token_requests_not_sent",
 ///         EventKind::LifetimeIgnored { .. } => "lifetimes_ignored",
 ///         EventKind::Waited { .. } => "callers_that_waited",
 ///         EventKind::RenewalFailed { .. } => "renewals_failed",
@@ -107,6 +108,13 @@ pub enum EventKind<'a> {
         status: Option<u16>,
         /// What went wrong; `None` if there is a token.
         error: Option<&'a Error>,
+    },
+    /// A token request could not be made, so nothing was sent: the closure that provides the secret
+    /// failed, or returned what cannot be sent. Logged as a warning, with the closure's error.
+    #[non_exhaustive]
+    NotSent {
+        /// Why it could not be made. The closure's error is its `source`.
+        error: &'a Error,
     },
     /// A token response states a lifetime that is none, so the token is used for the
     /// [fallback lifetime](crate::TokenSourceBuilder::fallback_lifetime), as if there were none.
@@ -271,6 +279,7 @@ impl fmt::Display for Event<'_> {
             EventKind::Answered { duration, error: Some(error), .. } => {
                 write!(f, "no token after {duration:?}: {error}")
             }
+            EventKind::NotSent { error } => write!(f, "no token requested: {error:?}"),
             EventKind::LifetimeIgnored { found } => write!(
                 f,
                 "the lifetime of the token is {found}, so TokenSourceBuilder::fallback_lifetime counts instead"

@@ -12,6 +12,7 @@ impl TokenSource {
         let level = match kind {
             EventKind::Answered { error: Some(_), .. }
             | EventKind::Refused { error: Some(_), .. }
+            | EventKind::NotSent { .. }
             | EventKind::LifetimeIgnored { .. }
             | EventKind::RenewalFailed { .. }
             | EventKind::OriginNotAllowed { .. }

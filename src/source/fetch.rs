@@ -53,8 +53,9 @@ impl TokenSource {
             retry,
             ..Attempt::new(self.0.clock.now(), random_bytes())
         };
-        let authentication = self.0.credentials.authenticate()?;
-        let request = self.0.request.encode_with(&authentication)?;
+        let encoded = |proof| self.0.request.encode_with(&proof).map(|request| (request, proof));
+        let made = self.0.credentials.authenticate().and_then(encoded);
+        let (request, authentication) = made.inspect_err(|error| events.push(Told::NotSent(error.clone())))?;
         events.push(Told::Requested { reason, retry });
         let sent_at = self.0.clock.now();
         attempt.timeout = deadline.left(sent_at.monotonic());
@@ -88,6 +89,7 @@ impl TokenSource {
 pub(super) enum Told {
     Requested { reason: Reason, retry: u32 },
     Answered { duration: Duration, status: Option<u16>, error: Option<Error> },
+    NotSent(Error),
     LifetimeIgnored { found: &'static str },
 }
 
@@ -98,6 +100,7 @@ impl Told {
             Self::Answered { duration, status, error } => {
                 EventKind::Answered { duration: *duration, status: *status, error: error.as_ref() }
             }
+            Self::NotSent(error) => EventKind::NotSent { error },
             Self::LifetimeIgnored { found } => EventKind::LifetimeIgnored { found },
         }
     }

@@ -172,6 +172,7 @@ fn listen(builder: TokenSourceBuilder) -> (TokenSource, Log) {
             let word = match event.kind {
                 EventKind::Requested { reason, retry, .. } => format!("requested {reason:?} {retry}"),
                 EventKind::Answered { status, error, .. } => format!("answered {status:?} {}", error.is_none()),
+                EventKind::NotSent { .. } => "not sent".into(),
                 EventKind::Waited { .. } => "waited".into(),
                 EventKind::RenewalFailed { .. } => "renewal failed".into(),
                 EventKind::RememberedFailure { .. } => "throttled".into(),
