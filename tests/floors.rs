@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 21] = [
     &["protocol::decode", "protocol::key"],
     // Time.
     &["renewal::backoff", "renewal::caller", "renewal::queue", "renewal::settings"],
-    &["renewal::schedule"],
+    &["renewal::failure", "renewal::schedule"],
     &["renewal::slot"],
     // Locks.
     &["source::shared_slot", "source::snapshot"],

@@ -30,8 +30,8 @@ pub(crate) enum Next {
     /// Wait for `after`, fetch a token, and [`finish`](super::slot::Slot::finish) this fetch, which counts as
     /// started.
     Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
-    /// Wait for this fetch, but no longer than until its leader counts as lost.
-    Follow { fetch: FetchId, lost_in: Duration },
+    /// Wait for this fetch, but no longer than this.
+    Follow { fetch: FetchId, longest: Duration },
     /// There is no token, and it is too soon to ask again after this error.
     Fail(Error),
     /// The next fetch may not start within the caller's time.
@@ -58,12 +58,11 @@ pub(crate) struct Usable {
 /// How a fetch ended.
 pub(crate) enum Outcome {
     Fetched(AccessToken),
-    Failed(Error),
-    /// The leader's own time was shorter than the source's, and ran out: the fetch is handed over to
-    /// a caller with more time. `given` is the time that it came with.
-    HandedOver {
+    /// `given` is set if the time of the fetch ran out: the time that its leader came with. Then
+    /// the fetch is handed over to a caller that came with more, if one waits.
+    Failed {
         error: Error,
-        given: Duration,
+        given: Option<Duration>,
     },
     /// The leader panicked. Another caller may try.
     Abandoned,

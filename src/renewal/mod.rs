@@ -3,6 +3,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod caller;
+pub(crate) mod failure;
 pub(crate) mod queue;
 pub(crate) mod schedule;
 pub(crate) mod settings;

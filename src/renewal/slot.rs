@@ -1,7 +1,7 @@
 //! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
 //! about when to use a token, fetch one, wait or give up is here. A slot is a plain value: time
 //! is an argument, and the lock belongs to `source::shared_slot`. Imports `backoff`, `caller`,
-//! `clock`, `error`, `event`, `queue`, `schedule`, `settings`, `token`.
+//! `clock`, `error`, `event`, `failure`, `queue`, `schedule`, `settings`, `token`.
 //!
 //! Two things change independently of each other: the token and the fetch.
 //!
@@ -14,7 +14,7 @@
 //!     └────────────────┴──── refuse ────────┴────────────────────┘
 //!
 //!          poll, which returns Lead
-//!   Idle ────────────────────────────▶ Running ◀─┐  finish(HandedOver), if a caller waits that
+//!   Idle ────────────────────────────▶ Running ◀─┐  finish(Failed), if a caller waits that
 //!     ▲                                   │   │  │  has more time: it inherits the next fetch
 //!     │                                   │   └──┘
 //!     └── finish(Fetched, Failed, ...) ───┘
@@ -32,7 +32,8 @@
 //!
 //! - `Lead` becomes `OutOfTime` for a caller that has less time than the pause.
 //! - A fetch whose leader is lost counts as idle: it has run longer than the source allows.
-//! - The failure of a caller with little time counts only for callers with no more time.
+//! - A failure for want of time counts only for callers that come with no more of it. The time of
+//!   a fetch is that of its leader, whose source may have another timeout than those that follow.
 //! - For [`renew`](crate::TokenSource::renew) an older token counts as missing, and no failure counts.
 
 use std::time::Duration;
@@ -41,8 +42,9 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
-use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING, failure_pause};
+use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING};
 use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal, Usable};
+use crate::renewal::failure::Failure;
 use crate::renewal::queue::{Queue, WaiterId};
 use crate::renewal::schedule::{Jitter, Phase, Renewal, Schedule};
 use crate::renewal::settings::Settings;
@@ -97,18 +99,6 @@ struct LastRefusal {
     accepted: bool,
 }
 
-struct Failure {
-    error: Error,
-    at: Moment,
-    /// How long from `at` on the error is returned without another fetch.
-    pause: Duration,
-    /// The time of the caller that ran out of it; `None` if the fetch had the source's own time. A
-    /// caller with more time tries in spite of the pause.
-    given: Option<Duration>,
-    /// Failures in a row; 0 once a token has come.
-    streak: u32,
-}
-
 /// Counts what has happened at one slot since it was made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -155,8 +145,12 @@ impl Slot {
         if let Fetch::Running { fetch, started_at, limit, .. } = &self.fetch {
             // A wall clock that jumps makes no leader lost.
             let lost_in = limit.saturating_sub(now.monotonic().saturating_duration_since(started_at.monotonic()));
+            // A caller with as much time as the fetch gets the error of its leader rather than one
+            // of its own.
+            let is_patient = caller.budget >= settings.timeout && settings.lost_after() >= *limit;
+            let longest = if is_patient { lost_in } else { lost_in.min(caller.left) };
             if !lost_in.is_zero() {
-                return Next::Follow { fetch: *fetch, lost_in };
+                return Next::Follow { fetch: *fetch, longest };
             }
         }
         self.start(now, caller, usable, settings)
@@ -164,14 +158,12 @@ impl Slot {
 
     /// Starts a fetch unless it is too soon. None is under way, or its leader is lost.
     fn start(&mut self, now: Moment, caller: &Caller, usable: Option<Usable>, settings: &Settings) -> Next {
-        let left = |pause: Duration, from: &Moment| pause.saturating_sub(now.since(from));
         let is_idle = matches!(self.fetch, Fetch::Idle);
         let last = self.started_at.filter(|_| is_idle);
-        let spacing = last.map_or(Duration::ZERO, |at| left(FETCH_SPACING, &at));
-        let counts =
-            |failure: &Failure| caller.newer_than.is_none() && failure.given.is_none_or(|given| caller.budget <= given);
+        let spacing = last.map_or(Duration::ZERO, |at| FETCH_SPACING.saturating_sub(now.since(&at)));
+        let counts = |failure: &Failure| caller.newer_than.is_none() && failure.concerns(caller.budget);
         let failure = self.failure.as_ref().filter(|failure| counts(failure));
-        let remembered = failure.map_or(Duration::ZERO, |failure| left(failure.pause, &failure.at));
+        let remembered = failure.map_or(Duration::ZERO, |failure| failure.left(now));
         let pause = remembered.max(spacing);
         if let Some(usable) = usable.as_ref().filter(|_| !pause.is_zero() || caller.left.is_zero()) {
             return Next::Use { token: usable.token.clone(), holds: pause.min(usable.left) };
@@ -199,11 +191,12 @@ impl Slot {
         fetch
     }
 
-    /// Makes a waiting caller the leader of the fetch that was handed over to it, if one was.
-    pub(crate) fn inherit(&mut self, waiter: WaiterId) -> Option<(FetchId, Reason)> {
+    /// Makes a waiting caller the leader of the fetch that was handed over to it, if one was. From
+    /// then on the fetch has the time of this caller's source.
+    pub(crate) fn inherit(&mut self, waiter: WaiterId, settings: &Settings) -> Option<(FetchId, Reason)> {
         match &mut self.fetch {
-            Fetch::Running { fetch, reason, heir, .. } if *heir == Some(waiter) => {
-                *heir = None;
+            Fetch::Running { fetch, reason, heir, limit, .. } if *heir == Some(waiter) => {
+                (*heir, *limit) = (None, settings.lost_after());
                 Some((*fetch, *reason))
             }
             _ => None,
@@ -221,19 +214,16 @@ impl Slot {
             Outcome::Fetched(token) => {
                 let renewal = self.renewal(token.sent_at(), settings);
                 if let Some(failure) = &mut self.failure {
-                    (failure.streak, failure.pause) = (0, Duration::ZERO);
+                    failure.is_over();
                 }
                 self.ended = Ended::Fetched(fetch, token.clone());
                 self.token = Cached::Held { token, renewal, fetch, accepted: false };
             }
-            Outcome::Failed(error) => {
-                self.fail(error, None, now);
+            Outcome::Failed { error, given } => {
+                self.counts.failures += 1;
+                self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, given, now)));
                 self.ended = Ended::Failed(fetch);
-            }
-            Outcome::HandedOver { error, given } => {
-                self.fail(error, Some(given), now);
-                self.ended = Ended::NoResult;
-                if let Some(heir) = self.queue.most_patient(given) {
+                if let Some(heir) = given.and_then(|given| self.queue.most_patient(given)) {
                     self.run(now, reason, Some(heir), settings);
                 }
             }
@@ -242,13 +232,6 @@ impl Slot {
                 self.ended = Ended::NoResult;
             }
         }
-    }
-
-    fn fail(&mut self, error: Error, given: Option<Duration>, now: Moment) {
-        self.counts.failures += 1;
-        let streak = self.failure.as_ref().map_or(1, |failure| failure.streak.saturating_add(1));
-        let pause = failure_pause(&error, streak);
-        self.failure = Some(Box::new(Failure { error, at: now, pause, given, streak }));
     }
 
     /// Decides how a token requested at this moment is renewed: on schedule if the token before it
@@ -262,12 +245,14 @@ impl Slot {
         }
     }
 
-    /// Returns the result of a fetch, for the callers that waited for it; `None` if it has none, or
-    /// a later one has ended since.
-    pub(crate) fn result(&self, fetch: FetchId) -> Option<Result<AccessToken, Error>> {
-        match &self.ended {
-            Ended::Fetched(ended, token) if *ended == fetch => Some(Ok(token.clone())),
-            Ended::Failed(ended) if *ended == fetch => self.last_error().cloned().map(Err),
+    /// Returns the result of a fetch, for a caller that waited for it; `None` if it has none that
+    /// concerns a caller with this budget, or a later one has ended since.
+    pub(crate) fn result(&self, fetch: FetchId, budget: Duration) -> Option<Result<AccessToken, Error>> {
+        match (&self.ended, &self.failure) {
+            (Ended::Fetched(ended, token), _) if *ended == fetch => Some(Ok(token.clone())),
+            (Ended::Failed(ended), Some(failure)) if *ended == fetch && failure.concerns(budget) => {
+                Some(Err(failure.error.clone()))
+            }
             _ => None,
         }
     }
@@ -402,6 +387,10 @@ mod tests {
         }
     }
 
+    fn failed(error: Error, given: Option<Duration>) -> Outcome {
+        Outcome::Failed { error, given }
+    }
+
     fn error() -> Error {
         Error::configuration("for a test")
     }
@@ -433,13 +422,13 @@ mod tests {
     fn a_failure_is_remembered_to_its_last_moment_and_the_usable_token_used_meanwhile() {
         let mut slot = with_token();
         let first = fail_from(&mut slot, 800, 801);
-        assert!(slot.result(first).is_some_and(|result| result.is_err()));
-        assert!(slot.result(FetchId(first.0 - 1)).is_none());
+        assert!(result(&slot, first).is_some_and(|result| result.is_err()));
+        assert!(result(&slot, FetchId(first.0 - 1)).is_none());
         // A failure that another attempt would not change is remembered for ten seconds.
         assert!(matches!(poll(&mut slot, 805), Next::Use { holds, .. } if holds.as_secs() == 6));
         assert_eq!(word(&poll(&mut slot, 810)), "use");
         assert_eq!(word(&poll(&mut slot, 811)), "lead");
-        slot.finish(FetchId(first.0 + 1), Outcome::Failed(error()), at(812), &Settings::default());
+        slot.finish(FetchId(first.0 + 1), failed(error(), None), at(812), &Settings::default());
         fail_from(&mut slot, 995, 995);
         assert!(matches!(poll(&mut slot, 998), Next::Use { holds, .. } if holds.as_secs() == 2));
         assert_eq!(word(&poll(&mut slot, 1000)), "fail");
@@ -453,7 +442,7 @@ mod tests {
         fail_from(&mut slot, 0, 1);
         let fetch = fetch(&mut slot, 20);
         assert!(slot.last_error().is_some());
-        assert!(slot.result(fetch).is_some_and(|result| result.is_ok()));
+        assert!(result(&slot, fetch).is_some_and(|result| result.is_ok()));
         assert_eq!(word(&poll(&mut slot, 21)), "use");
         assert!(matches!(poll(&mut slot, 2000), Next::Lead { after, .. } if after.is_zero()));
     }
@@ -481,7 +470,7 @@ mod tests {
 
     fn fail_from(slot: &mut Slot, sent: u64, ended: u64) -> FetchId {
         let fetch = lead(slot, sent);
-        slot.finish(fetch, Outcome::Failed(error()), at(ended), &Settings::default());
+        slot.finish(fetch, failed(error(), None), at(ended), &Settings::default());
         fetch
     }
 
@@ -520,7 +509,7 @@ mod tests {
         slot.finish(FetchId(running.0 + 1), Outcome::Fetched(token("x", 0)), at(0), &Settings::default());
         assert!(slot.held(&Settings::default()).is_none() && slot.is_running(running));
         slot.finish(running, Outcome::Abandoned, at(0), &Settings::default());
-        assert!(slot.result(running).is_none() && !slot.is_running(running));
+        assert!(result(&slot, running).is_none() && !slot.is_running(running));
         assert!(
             matches!(poll(&mut slot, 0), Next::Lead { after, reason: Reason::NoToken, .. } if after.as_secs() == 1)
         );
@@ -573,8 +562,16 @@ mod tests {
 
     /// The failure of a caller that ran out of its own time.
     fn hand_over(slot: &mut Slot, fetch: FetchId, given: u64, now: u64) {
-        let given = Duration::from_secs(given);
-        slot.finish(fetch, Outcome::HandedOver { error: error(), given }, at(now), &Settings::default());
+        let given = Some(Duration::from_secs(given));
+        slot.finish(fetch, failed(error(), given), at(now), &Settings::default());
+    }
+
+    fn result(slot: &Slot, fetch: FetchId) -> Option<Result<AccessToken, Error>> {
+        slot.result(fetch, Duration::from_secs(30))
+    }
+
+    fn inherit(slot: &mut Slot, waiter: WaiterId) -> Option<(FetchId, Reason)> {
+        slot.inherit(waiter, &Settings::default())
     }
 
     #[test]
@@ -593,9 +590,9 @@ mod tests {
         let fetch = lead(&mut slot, 0);
         let [short, long] = [5, 9].map(|time| slot.queue.enter(Duration::from_secs(time), at(time).monotonic()));
         hand_over(&mut slot, fetch, 2, 2);
-        assert!(slot.inherit(short).is_none());
-        let Some((next, Reason::NoToken)) = slot.inherit(long) else { panic!("nothing inherited") };
-        assert!(next > fetch && slot.is_running(next) && slot.inherit(long).is_none());
+        assert!(inherit(&mut slot, short).is_none());
+        let Some((next, Reason::NoToken)) = inherit(&mut slot, long) else { panic!("nothing inherited") };
+        assert!(next > fetch && slot.is_running(next) && inherit(&mut slot, long).is_none());
         // Others wait for it, whatever their time: it has started.
         assert!(matches!(poll(&mut slot, 2), Next::Follow { fetch, .. } if fetch == next));
     }
@@ -606,15 +603,44 @@ mod tests {
         let fetch = lead(&mut slot, 0);
         let equal = slot.queue.enter(Duration::from_secs(2), at(4).monotonic());
         hand_over(&mut slot, fetch, 2, 2);
-        assert!(slot.inherit(equal).is_none());
+        assert!(inherit(&mut slot, equal).is_none());
         assert_eq!(word(&slot.poll(at(2), &caller(2), &Settings::default())), "fail");
+    }
+
+    /// The settings of another source, with this timeout in seconds.
+    fn with_timeout(timeout: u64) -> Settings {
+        Settings { timeout: Duration::from_secs(timeout), ..Settings::default() }
+    }
+
+    #[test]
+    fn d48_a_caller_waits_no_longer_than_its_own_source_allows() {
+        let mut slot = Slot::new(Jitter::default());
+        lead(&mut slot, 0);
+        for (timeout, longest) in [(2, 2), (25, 25), (30, 26), (60, 26)] {
+            let next = slot.poll(at(5), &caller(timeout), &with_timeout(timeout));
+            assert!(matches!(next, Next::Follow { longest: found, .. } if found.as_secs() == longest), "{timeout} s");
+        }
+    }
+
+    #[test]
+    fn d48_a_timeout_goes_to_waiting_callers_with_no_more_time_and_the_fetch_to_one_with_more() {
+        let mut slot = Slot::new(Jitter::default());
+        let Next::Lead { fetch, .. } = slot.poll(at(0), &caller(2), &with_timeout(2)) else { panic!("not led") };
+        let long = slot.queue.enter(Duration::from_secs(30), at(30).monotonic());
+        slot.finish(fetch, failed(error(), Some(Duration::from_secs(2))), at(2), &with_timeout(2));
+        let result = [1, 2, 3].map(|budget| slot.result(fetch, Duration::from_secs(budget)).is_some());
+        assert_eq!(result, [true, true, false]);
+        let (next, _) = inherit(&mut slot, long).expect("a fetch");
+        // It has the time of its new leader.
+        assert!(matches!(poll(&mut slot, 20), Next::Follow { fetch, .. } if fetch == next));
+        assert_eq!(word(&poll(&mut slot, 33)), "lead");
     }
 
     #[test]
     fn the_next_caller_takes_over_from_a_leader_that_is_lost() {
         let mut slot = Slot::new(Jitter::default());
         let lost = lead(&mut slot, 0);
-        assert!(matches!(poll(&mut slot, 30), Next::Follow { lost_in, .. } if lost_in.as_secs() == 1));
+        assert!(matches!(poll(&mut slot, 30), Next::Follow { longest, .. } if longest.as_secs() == 1));
         let Next::Lead { fetch, after, .. } = poll(&mut slot, 31) else { panic!("not led") };
         assert!(after.is_zero() && fetch > lost);
         slot.finish(lost, Outcome::Fetched(token("late", 0)), at(32), &Settings::default());

@@ -55,7 +55,7 @@ impl TokenSource {
                 Next::Lead { fetch, after, reason, usable } => {
                     return self.lead(&caller, deadline, Lead { fetch, after, reason }, usable);
                 }
-                Next::Follow { fetch, lost_in } => match self.follow(&caller, fetch, lost_in) {
+                Next::Follow { fetch, longest } => match self.follow(&caller, fetch, longest) {
                     // It started before the caller asked for a new token.
                     Waited::Ended(_) if newer_than >= Some(fetch) => Waited::NoResult,
                     waited => waited,
@@ -86,13 +86,10 @@ impl TokenSource {
         }
     }
 
-    /// Waits for the fetch of another caller. A caller that has as much time as the fetch waits until
-    /// the leader counts as lost, so that it gets the leader's error rather than one of its own.
-    fn follow(&self, caller: &Caller, fetch: FetchId, lost_in: Duration) -> Waited {
+    /// Waits for the fetch of another caller.
+    fn follow(&self, caller: &Caller, fetch: FetchId, longest: Duration) -> Waited {
         let from = self.0.clock.now();
-        let hurried = caller.budget < self.0.settings.timeout;
-        let longest = if hurried { caller.left.min(lost_in) } else { lost_in };
-        let waited = self.0.slot.wait(fetch, caller, from.monotonic(), longest);
+        let waited = self.0.slot.wait(fetch, caller, from.monotonic(), longest, &self.0.settings);
         if let Waited::Ended(Ok(_)) = &waited {
             self.emit(EventKind::Waited { duration: self.0.clock.now().since(&from) });
         }
@@ -147,19 +144,19 @@ impl TokenSource {
             self.0.clock.sleep(lead.after);
         }
         let now = self.0.clock.monotonic();
-        let deadline = match limit {
-            Limit::Own => Deadline::after(now, self.0.settings.timeout, OWN_LIMIT),
-            Limit::Share(share) => Deadline::after(now, share, "TokenSourceBuilder::renew_in_background"),
-            Limit::Hurried(deadline, _) => deadline,
+        let own = self.0.settings.timeout;
+        let (deadline, given) = match limit {
+            Limit::Own => (Deadline::after(now, own, OWN_LIMIT), Some(own)),
+            Limit::Share(share) => (Deadline::after(now, share, "TokenSourceBuilder::renew_in_background"), None),
+            Limit::Hurried(deadline, budget) => (deadline, Some(budget)),
         };
         let mut events = Vec::new();
         let result = self.fetch(lead.reason, retries, deadline, &mut events);
-        guard.outcome = Some(match (&result, limit) {
-            (Ok(token), _) => Outcome::Fetched(token.clone()),
-            (Err(error), Limit::Hurried(deadline, given)) if error.is_limited_by(deadline.setting) => {
-                Outcome::HandedOver { error: error.clone(), given }
+        guard.outcome = Some(match &result {
+            Ok(token) => Outcome::Fetched(token.clone()),
+            Err(error) => {
+                Outcome::Failed { error: error.clone(), given: given.filter(|_| error.is_limited_by(deadline.setting)) }
             }
-            (Err(error), _) => Outcome::Failed(error.clone()),
         });
         drop(guard);
         for event in &events {

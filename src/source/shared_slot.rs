@@ -120,7 +120,14 @@ impl SharedSlot {
     }
 
     /// Waits at most this long for a fetch to end. A wake-up may be spurious.
-    pub(crate) fn wait(&self, fetch: FetchId, caller: &Caller, now: Instant, longest: Duration) -> Waited {
+    pub(crate) fn wait(
+        &self,
+        fetch: FetchId,
+        caller: &Caller,
+        now: Instant,
+        longest: Duration,
+        settings: &Settings,
+    ) -> Waited {
         let mut state = self.lock();
         if state.slot.is_running(fetch) {
             state.slot.counts.waits += 1;
@@ -128,12 +135,12 @@ impl SharedSlot {
             let waiter = state.slot.queue.enter(caller.budget, until);
             state = self.finished.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
             state.slot.queue.leave(waiter);
-            if let Some((fetch, reason)) = state.slot.inherit(waiter) {
+            if let Some((fetch, reason)) = state.slot.inherit(waiter, settings) {
                 state.leader = Some(this_thread());
                 return Waited::Inherited { fetch, reason };
             }
         }
-        state.slot.result(fetch).map_or(Waited::NoResult, Waited::Ended)
+        state.slot.result(fetch, caller.budget).map_or(Waited::NoResult, Waited::Ended)
     }
 
     /// Records that an API took `token`. Only the first call for each generation takes the lock.

@@ -134,6 +134,70 @@ fn a_renewal_that_hangs_fails_no_caller_with_a_usable_token_and_takes_a_share_of
     assert_eq!((hangs.load(Ordering::SeqCst), source.inspect().last_error.is_some()), (2, true));
 }
 
+/// Two sources that share a slot, with these timeouts.
+fn with_timeouts<const N: usize>(transport: impl Transport, timeouts: [Duration; N]) -> [TokenSource; N] {
+    let (cache, transport) = (TokenCache::default(), Arc::new(transport));
+    timeouts.map(|timeout| by(Arc::clone(&transport)).cache(&cache).timeout(timeout).build().expect("a source"))
+}
+
+#[test]
+fn d48_a_follower_with_a_longer_timeout_is_not_worse_off_than_alone() {
+    let counter = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&counter);
+    let transport = move |_: Request<Vec<u8>>, attempt: &Attempt| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => {
+            SystemClock.sleep(attempt.timeout);
+            Err(TransportError::new(TransportErrorKind::Timeout, "no answer"))
+        }
+        _ => Ok(token_answer("T")),
+    };
+    let [short, long] = with_timeouts(transport, [milliseconds(400), seconds(20)]);
+    let from = SystemClock.now();
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| short.token().is_err());
+        while counter.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(long.token().expect("what it gets alone").secret(), "T");
+        assert!(leader.join().expect("no panic"), "its time was over");
+    });
+    let took = SystemClock.now().since(&from);
+    assert!(took < milliseconds(1000), "handed over, so without a spacing of a second: {took:?}");
+    assert_eq!((counter.load(Ordering::SeqCst), long.inspect().waits), (2, 1));
+}
+
+#[test]
+fn d48_a_timeout_is_remembered_for_sources_with_no_more_time() {
+    let counter = Arc::default();
+    let [short, shorter, long] =
+        with_timeouts(hanging(&counter), [milliseconds(60), milliseconds(50), milliseconds(1100)]);
+    for source in [&short, &short, &shorter] {
+        source.token().expect_err("no answer");
+    }
+    assert_eq!(counter.load(Ordering::SeqCst), 1);
+    long.token().expect_err("no answer");
+    assert_eq!(counter.load(Ordering::SeqCst), 2, "it had more time, and tried");
+}
+
+#[test]
+fn d48_a_follower_with_a_shorter_timeout_waits_no_longer_than_its_own() {
+    let script = Script::new();
+    let (is_asked, go) = stalled(&script, "T");
+    let [short, long] = with_timeouts(script.clone(), [milliseconds(100), seconds(20)]);
+    thread::scope(|scope| {
+        let leader = scope.spawn(|| long.token().expect("a token").secret().to_owned());
+        is_asked.recv().expect("the leader asks");
+        let from = SystemClock.now();
+        short.token().expect_err("its time is over");
+        let (took, fails) = (SystemClock.now().since(&from), short.inspect().last_error.is_some());
+        go.send(()).expect("the endpoint waits");
+        assert!(took < seconds(5), "{took:?}");
+        assert!(!fails, "the fetch went on");
+        assert_eq!(leader.join().expect("no panic"), "T");
+    });
+    assert_eq!(short.token().expect("the token of the other").secret(), "T");
+}
+
 #[test]
 fn in_the_background_not_even_the_elected_caller_waits() {
     let script = Script::new();
