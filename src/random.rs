@@ -1,8 +1,9 @@
 //! Random numbers, taken from the keys that the standard library generates for its hash maps. They
-//! are good enough for jitter and for telling attempts apart, not for cryptographic keys. Imports
-//! nothing from this crate.
+//! are good enough for jitter, for telling attempts apart and for fingerprints, not for cryptographic
+//! keys. Imports nothing from this crate.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 
 /// Returns a number from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
@@ -16,6 +17,18 @@ pub(crate) fn random_bytes() -> [u8; 16] {
     bytes[..8].copy_from_slice(&number().to_le_bytes());
     bytes[8..].copy_from_slice(&number().to_le_bytes());
     bytes
+}
+
+/// Tells a value from others without keeping it: 64 bits of a hash whose keys are random and never
+/// leave this process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    pub(crate) fn of(value: &impl Hash) -> Self {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(KEYS.hash_one(value))
+    }
 }
 
 fn number() -> u64 {

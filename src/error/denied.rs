@@ -164,6 +164,18 @@ impl Denied {
         !matches!(self.status, 300..=399 | 407 | 408 | 429 | 501..=599)
     }
 
+    /// Whether another client secret may be accepted where this one was refused: always, unless the
+    /// server names another reason or may say yes later.
+    pub(super) fn may_be_the_secret(&self) -> bool {
+        match (self.status, self.code.as_deref()) {
+            _ if self.retryable => false,
+            (401, _) => true,
+            (300..=399 | 405 | 407 | 415, _)
+            | (_, Some("invalid_scope" | "scope_invalid" | "invalid_target" | "unsupported_grant_type")) => false,
+            _ => true,
+        }
+    }
+
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let text = match (self.status, self.code.as_deref()) {
             (400 | 401 | 403 | 422, None) => {

@@ -131,6 +131,16 @@ impl Error {
         }
     }
 
+    /// Whether another client secret may get a token where this one did not. Some servers refuse a
+    /// secret with status 200 and no `error`.
+    pub(crate) fn may_be_the_secret(&self) -> bool {
+        match self {
+            Self::Denied(denied) => denied.may_be_the_secret(),
+            Self::Protocol(error) => error.kind() == &ProtocolErrorKind::MissingAccessToken,
+            _ => false,
+        }
+    }
+
     /// Whether the time limit of this setting ended the request.
     pub(crate) fn is_limited_by(&self, setting: &'static str) -> bool {
         matches!(self, Self::Transport(failure) if failure.limit == Some(setting))

@@ -2,6 +2,7 @@
 //! `protocol::basic`, `redact`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -81,9 +82,10 @@ impl Credentials {
     /// the environment.
     ///
     /// The closure is called for each token request, so a rotated secret is used from the next
-    /// renewal on. If it fails, the fetch fails with [`Error::Credentials`], whose source is the
-    /// closure's error. Tokens are shared only between sources whose credentials are clones of this
-    /// value.
+    /// renewal on. If the server refuses the secret, the closure is called once more, and the
+    /// request is repeated if the secret is another by then. If the closure fails, the fetch fails
+    /// with [`Error::Credentials`], whose source is the closure's error. Tokens are shared only
+    /// between sources whose credentials are clones of this value.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Secret};
@@ -216,6 +218,12 @@ impl Credentials {
         }
     }
 
+    /// Whether [`authenticate`](Self::authenticate) calls a closure, which may return another secret
+    /// each time.
+    pub(crate) fn may_change(&self) -> bool {
+        matches!(&self.0, Method::Secret { secret: SecretFrom::Provider(..), .. })
+    }
+
     fn sent_as(mut self, how: Sent) -> Self {
         if let Method::Secret { sent, .. } = &mut self.0 {
             *sent = how;
@@ -294,6 +302,18 @@ pub(crate) enum Authentication {
     },
     ClientId(String),
     Nothing,
+}
+
+/// Equal for what is sent in the same way.
+impl Hash for Authentication {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Basic { header, .. } => header.hash(state),
+            Self::Body { client_id, secret } => (client_id, secret.secret()).hash(state),
+            Self::ClientId(client_id) => client_id.hash(state),
+            Self::Nothing => {}
+        }
+    }
 }
 
 /// A value that equals only its clones. It points to one byte, because values without a size may

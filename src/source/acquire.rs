@@ -151,7 +151,7 @@ impl TokenSource {
             Limit::Hurried(deadline, budget) => (deadline, Some(budget)),
         };
         let mut events = Vec::new();
-        let result = self.fetch(lead.reason, retries, deadline, &mut events);
+        let result = self.fetch(lead.reason, retries, deadline, &mut events).map_err(|failed| failed.error);
         guard.outcome = Some(match &result {
             Ok(token) => Outcome::Fetched(token.clone()),
             Err(error) => {

@@ -1,5 +1,5 @@
-//! The token requests of one fetch: an attempt and its retries. Imports `backoff`, `clock`, `error`,
-//! `event`, `random`, `token`, `transport`.
+//! The token requests of one fetch: an attempt and its retries. Imports `backoff`, `clock`,
+//! `credentials`, `error`, `event`, `random`, `token`, `transport`.
 
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use zeroize::Zeroize as _;
 use crate::clock::Deadline;
 use crate::error::{Error, TransportError, TransportErrorKind};
 use crate::event::{EventKind, Reason};
+use crate::protocol::credentials::Authentication;
 use crate::protocol::token::AccessToken;
-use crate::random::{random, random_bytes};
+use crate::random::{Fingerprint, random, random_bytes};
 use crate::renewal::backoff::retry_pause;
 use crate::source::TokenSource;
 use crate::transport::Attempt;
@@ -21,31 +22,54 @@ impl TokenSource {
         retries: u32,
         deadline: Deadline,
         events: &mut Vec<Told>,
-    ) -> Result<AccessToken, Error> {
-        let mut retry = 0;
+    ) -> Result<AccessToken, Failed> {
+        let (mut retry, mut retries_left, mut proof, mut asked_again) = (0, retries, None, false);
         loop {
-            let error = match self.attempt(reason, retry, deadline, events) {
+            let failed = match self.attempt(proof.take(), reason, retry, deadline, events) {
                 Ok(token) => return Ok(token),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            if retry >= retries {
-                return Err(error);
-            }
-            match retry_pause(&error, retry, random()) {
-                Some(pause) if pause < deadline.left(self.0.clock.monotonic()) => self.0.clock.sleep(pause),
-                _ => return Err(error),
+            let time_left = || deadline.left(self.0.clock.monotonic());
+            let pause = match failed.refused {
+                // Once, whatever the number of retries (D49).
+                Some(refused) if !asked_again && !time_left().is_zero() => {
+                    asked_again = true;
+                    proof = self.replacement(refused).unwrap_or_else(|error| {
+                        events.push(Told::NotSent(error));
+                        None
+                    });
+                    proof.as_ref().map(|_| Duration::ZERO)
+                }
+                _ if retries_left == 0 => None,
+                _ => {
+                    retries_left -= 1;
+                    retry_pause(&failed.error, retry, random())
+                }
+            };
+            match pause {
+                Some(pause) if pause < time_left() => self.0.clock.sleep(pause),
+                _ => return Err(failed),
             }
             retry += 1;
         }
     }
 
+    /// Asks the closure again after its secret was refused. Returns the proof of now if it is
+    /// another one.
+    pub(super) fn replacement(&self, refused: Fingerprint) -> Result<Option<Authentication>, Error> {
+        let proof = self.0.credentials.authenticate()?;
+        Ok(Some(proof).filter(|proof| Fingerprint::of(proof) != refused))
+    }
+
+    /// Sends one token request, with this proof or else a new one.
     fn attempt(
         &self,
+        proof: Option<Authentication>,
         reason: Reason,
         retry: u32,
         deadline: Deadline,
         events: &mut Vec<Told>,
-    ) -> Result<AccessToken, Error> {
+    ) -> Result<AccessToken, Failed> {
         let mut attempt = Attempt {
             connect_timeout: self.0.settings.connect_timeout,
             max_body: self.0.settings.max_body,
@@ -54,8 +78,11 @@ impl TokenSource {
             ..Attempt::new(self.0.clock.now(), random_bytes())
         };
         let encoded = |proof| self.0.request.encode_with(&proof).map(|request| (request, proof));
-        let made = self.0.credentials.authenticate().and_then(encoded);
-        let (request, authentication) = made.inspect_err(|error| events.push(Told::NotSent(error.clone())))?;
+        let made = proof.map_or_else(|| self.0.credentials.authenticate(), Ok).and_then(encoded);
+        let (request, proof) = made.map_err(|error| {
+            events.push(Told::NotSent(error.clone()));
+            Failed { error, refused: None }
+        })?;
         events.push(Told::Requested { reason, retry });
         let sent_at = self.0.clock.now();
         attempt.timeout = deadline.left(sent_at.monotonic());
@@ -69,7 +96,7 @@ impl TokenSource {
                 let result = if response.body().len() > attempt.max_body {
                     Err(failed(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")))
                 } else {
-                    self.0.request.decode_sent(&response, sent_at, Some(&authentication))
+                    self.0.request.decode_sent(&response, sent_at, Some(&proof))
                 };
                 response.body_mut().zeroize();
                 result
@@ -80,8 +107,18 @@ impl TokenSource {
         events.push(Told::Answered { duration, status, error: result.as_ref().err().cloned() });
         let ignored = result.as_ref().ok().and_then(AccessToken::ignored_lifetime);
         events.extend(ignored.map(|found| Told::LifetimeIgnored { found }));
-        result
+        result.map_err(|error| {
+            let may_be_another = self.0.credentials.may_change() && error.may_be_the_secret();
+            Failed { error, refused: may_be_another.then(|| Fingerprint::of(&proof)) }
+        })
     }
+}
+
+/// Why there is no token.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// The proof that was refused, if the closure may return another one by now.
+    pub(super) refused: Option<Fingerprint>,
 }
 
 /// An event of a fetch, kept until it is finished: a hook that is slow or panics must cost nobody

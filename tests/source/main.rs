@@ -12,6 +12,7 @@ mod identity;
 mod observation;
 mod outage;
 mod refusal;
+mod rotation;
 mod scale;
 mod sharing;
 mod waiting;
