@@ -83,9 +83,10 @@ impl Credentials {
     ///
     /// The closure is called for each token request, so a rotated secret is used from the next
     /// renewal on. If the server refuses the secret, the closure is called once more, and the
-    /// request is repeated if the secret is another by then. If the closure fails, the fetch fails
-    /// with [`Error::Credentials`], whose source is the closure's error. Tokens are shared only
-    /// between sources whose credentials are clones of this value.
+    /// request is repeated if the secret is another by then. While a refusal is remembered, one call
+    /// a second asks the closure again. If the closure fails, the fetch fails with
+    /// [`Error::Credentials`], whose source is the closure's error. Tokens are shared only between
+    /// sources whose credentials are clones of this value.
     ///
     /// ```
     /// # use client_credentials::{Credentials, Secret};

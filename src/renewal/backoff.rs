@@ -10,7 +10,7 @@ pub(crate) const FETCH_SPACING: Duration = Duration::from_secs(1);
 /// The least time between two renewals of one key that were forced by a refusal.
 pub(crate) const REFUSAL_SPACING: Duration = Duration::from_secs(10);
 /// How long a failure is remembered that another attempt would not change.
-const LASTING_FAILURE: Duration = Duration::from_secs(10);
+pub(crate) const LASTING_FAILURE: Duration = Duration::from_secs(10);
 /// How long a first transient failure is remembered; the time doubles up to
 /// [`TRANSIENT_FAILURE_MOST`].
 const TRANSIENT_FAILURE: Duration = Duration::from_secs(1);

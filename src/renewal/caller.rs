@@ -1,11 +1,12 @@
 //! What a caller brings to a slot, what it must do next, and what it reports back. Imports `error`,
-//! `event`, `token`.
+//! `event`, `random`, `token`.
 
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
+use crate::random::Fingerprint;
 
 /// The number of a fetch, unique within its slot and growing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +33,10 @@ pub(crate) enum Next {
     Lead { fetch: FetchId, after: Duration, reason: Reason, usable: Option<Usable> },
     /// Wait for this fetch, but no longer than this.
     Follow { fetch: FetchId, longest: Duration },
-    /// There is no token, and it is too soon to ask again after this error.
-    Fail(Error),
+    /// There is no token, and it is too soon to ask again after this error. With `ask`, first ask
+    /// the closure whether this proof has been replaced, tell [`asked`](super::slot::Slot::asked),
+    /// and poll again if it has.
+    Fail { error: Error, ask: Option<Fingerprint> },
     /// The next fetch may not start within the caller's time.
     OutOfTime,
     /// This thread is fetching already: its transport uses the source that needs the token.
@@ -63,6 +66,8 @@ pub(crate) enum Outcome {
     Failed {
         error: Error,
         given: Option<Duration>,
+        /// The proof that was refused, if a closure may replace it.
+        refused: Option<Fingerprint>,
     },
     /// The leader panicked. Another caller may try.
     Abandoned,

@@ -1,7 +1,7 @@
 //! The state behind one cache key: a token, the fetch under way, and the last failure. Every rule
 //! about when to use a token, fetch one, wait or give up is here. A slot is a plain value: time
 //! is an argument, and the lock belongs to `source::shared_slot`. Imports `backoff`, `caller`,
-//! `clock`, `error`, `event`, `failure`, `queue`, `schedule`, `settings`, `token`.
+//! `clock`, `error`, `event`, `failure`, `queue`, `random`, `schedule`, `settings`, `token`.
 //!
 //! Two things change independently of each other: the token and the fetch.
 //!
@@ -34,6 +34,8 @@
 //! - A fetch whose leader is lost counts as idle: it has run longer than the source allows.
 //! - A failure for want of time counts only for callers that come with no more of it. The time of
 //!   a fetch is that of its leader, whose source may have another timeout than those that follow.
+//! - After the refusal of a secret from a closure, `Fail` tells one caller a second to find out whether
+//!   the secret has been replaced. If so, the failure counts no longer.
 //! - For [`renew`](crate::TokenSource::renew) an older token counts as missing, and no failure counts.
 
 use std::time::Duration;
@@ -42,6 +44,7 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
+use crate::random::Fingerprint;
 use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING};
 use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal, Usable};
 use crate::renewal::failure::Failure;
@@ -168,8 +171,9 @@ impl Slot {
         if let Some(usable) = usable.as_ref().filter(|_| !pause.is_zero() || caller.left.is_zero()) {
             return Next::Use { token: usable.token.clone(), holds: pause.min(usable.left) };
         }
-        if let Some(failure) = failure.filter(|_| !remembered.is_zero()) {
-            return Next::Fail(failure.error.clone());
+        if let Some(failure) = self.failure.as_mut().filter(|_| !remembered.is_zero()) {
+            let ask = if spacing < caller.left { failure.ask(now, settings.lost_after()) } else { None };
+            return Next::Fail { error: failure.error.clone(), ask };
         }
         if spacing >= caller.left {
             return Next::OutOfTime;
@@ -189,6 +193,13 @@ impl Slot {
         self.started_at = Some(started_at);
         self.fetch = Fetch::Running { fetch, started_at, limit: settings.lost_after(), reason, heir };
         fetch
+    }
+
+    /// Records what a caller has found out that [`poll`](Self::poll) told to ask.
+    pub(crate) fn asked(&mut self, proof: Fingerprint, replaced: bool, now: Moment) {
+        if let Some(failure) = &mut self.failure {
+            failure.asked(proof, replaced, now);
+        }
     }
 
     /// Makes a waiting caller the leader of the fetch that was handed over to it, if one was. From
@@ -219,9 +230,9 @@ impl Slot {
                 self.ended = Ended::Fetched(fetch, token.clone());
                 self.token = Cached::Held { token, renewal, fetch, accepted: false };
             }
-            Outcome::Failed { error, given } => {
+            Outcome::Failed { error, given, refused } => {
                 self.counts.failures += 1;
-                self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, given, now)));
+                self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, given, refused, now)));
                 self.ended = Ended::Failed(fetch);
                 if let Some(heir) = given.and_then(|given| self.queue.most_patient(given)) {
                     self.run(now, reason, Some(heir), settings);
@@ -381,14 +392,14 @@ mod tests {
             Next::Use { .. } => "use",
             Next::Lead { .. } => "lead",
             Next::Follow { .. } => "follow",
-            Next::Fail(_) => "fail",
+            Next::Fail { .. } => "fail",
             Next::OutOfTime => "out of time",
             Next::Recursion => "recursion",
         }
     }
 
     fn failed(error: Error, given: Option<Duration>) -> Outcome {
-        Outcome::Failed { error, given }
+        Outcome::Failed { error, given, refused: None }
     }
 
     fn error() -> Error {
@@ -645,6 +656,85 @@ mod tests {
         assert!(after.is_zero() && fetch > lost);
         slot.finish(lost, Outcome::Fetched(token("late", 0)), at(32), &Settings::default());
         assert!(slot.is_running(fetch) && slot.held(&Settings::default()).is_none());
+    }
+
+    /// Fails because this secret was refused.
+    fn refuse_secret(slot: &mut Slot, secret: &str, now: u64) -> Fingerprint {
+        let (fetch, refused) = (lead(slot, now), Fingerprint::of(&secret));
+        let outcome = Outcome::Failed { error: error(), given: None, refused: Some(refused) };
+        slot.finish(fetch, outcome, at(now), &Settings::default());
+        refused
+    }
+
+    /// What a caller that gets a remembered failure is to ask.
+    fn asks(slot: &mut Slot, now: u64) -> Option<Fingerprint> {
+        match poll(slot, now) {
+            Next::Fail { ask, .. } => ask,
+            other => panic!("{}", word(&other)),
+        }
+    }
+
+    #[test]
+    fn d49_one_caller_at_a_time_is_told_to_ask_once_a_second() {
+        let mut slot = Slot::new(Jitter::default());
+        let old = refuse_secret(&mut slot, "old", 0);
+        assert!(asks(&mut slot, 0).is_none());
+        assert!(asks(&mut slot, 1) == Some(old));
+        // It has not come back yet.
+        assert!(asks(&mut slot, 1).is_none() && asks(&mut slot, 5).is_none());
+        slot.asked(old, false, at(5));
+        assert!(asks(&mut slot, 5).is_none() && asks(&mut slot, 6) == Some(old));
+        // A word on another secret changes nothing.
+        slot.asked(Fingerprint::of(&"older"), true, at(6));
+        assert!(asks(&mut slot, 9).is_none());
+        slot.asked(old, true, at(9));
+        assert_eq!(word(&poll(&mut slot, 9)), "lead");
+    }
+
+    #[test]
+    fn d49_a_caller_that_does_not_come_back_is_waited_for_as_long_as_a_leader() {
+        let mut slot = Slot::new(Jitter::default());
+        let fetch = lead(&mut slot, 0);
+        let busy = http::Response::builder().status(401).header("retry-after", "3600").body("").expect("an answer");
+        let request = crate::protocol::request::TokenRequest::new("https://auth.example.com/token").expect("one");
+        let error = request.decode(&busy, at(0)).expect_err("a refusal");
+        let refused = Some(Fingerprint::of(&"old"));
+        slot.finish(fetch, Outcome::Failed { error, given: None, refused }, at(0), &Settings::default());
+        assert!(asks(&mut slot, 1) == refused);
+        assert!(asks(&mut slot, 31).is_none() && asks(&mut slot, 32) == refused);
+    }
+
+    #[test]
+    fn d49_a_secret_that_replaced_another_in_vain_is_held_back_for_ten_seconds() {
+        let mut slot = Slot::new(Jitter::default());
+        let old = refuse_secret(&mut slot, "old", 0);
+        assert!(asks(&mut slot, 1) == Some(old));
+        slot.asked(old, true, at(1));
+        refuse_secret(&mut slot, "typo", 1);
+        assert!((1..=10).all(|now| asks(&mut slot, now).is_none()));
+        assert_eq!(word(&poll(&mut slot, 11)), "lead");
+    }
+
+    #[test]
+    fn d49_after_a_token_a_refusal_is_a_first_one_again() {
+        let mut slot = Slot::new(Jitter::default());
+        let old = refuse_secret(&mut slot, "old", 0);
+        slot.asked(old, true, at(1));
+        fetch(&mut slot, 1);
+        let newer = refuse_secret(&mut slot, "newer", 20);
+        slot.refuse(&token("another", 1), at(20), &Settings::default());
+        assert!(asks(&mut slot, 21) == Some(newer));
+    }
+
+    #[test]
+    fn d49_with_a_usable_token_or_without_time_nothing_is_asked() {
+        let mut slot = with_token();
+        refuse_secret(&mut slot, "old", 800);
+        assert_eq!(word(&poll(&mut slot, 805)), "use");
+        let mut slot = Slot::new(Jitter::default());
+        refuse_secret(&mut slot, "old", 0);
+        let next = slot.poll(at(5), &caller(0), &Settings::default());
+        assert!(matches!(next, Next::Fail { ask: None, .. }));
     }
 
     #[test]

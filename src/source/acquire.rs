@@ -1,5 +1,6 @@
 //! Getting a token: from the cache, by fetching it, or by waiting for the caller that does.
-//! Imports `caller`, `clock`, `error`, `event`, `fetch`, `shared_slot`, `thread_cache`, `token`.
+//! Imports `caller`, `clock`, `error`, `event`, `fetch`, `random`, `shared_slot`, `thread_cache`,
+//! `token`.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,7 +10,9 @@ use crate::clock::Deadline;
 use crate::error::{Error, NoAnswer, TransportErrorKind};
 use crate::event::EventKind;
 use crate::protocol::token::AccessToken;
+use crate::random::Fingerprint;
 use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable};
+use crate::source::fetch::Failed;
 use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
 use crate::source::{Inner, TokenSource};
@@ -60,9 +63,12 @@ impl TokenSource {
                     Waited::Ended(_) if newer_than >= Some(fetch) => Waited::NoResult,
                     waited => waited,
                 },
-                Next::Fail(error) => {
-                    self.emit(EventKind::RememberedFailure { error: &error });
-                    return Err(error);
+                Next::Fail { error, ask } => {
+                    if !ask.is_some_and(|refused| self.is_replaced(refused)) {
+                        self.emit(EventKind::RememberedFailure { error: &error });
+                        return Err(error);
+                    }
+                    Waited::NoResult
                 }
                 Next::OutOfTime => {
                     let detail = "the next token request is not due within the caller's time; try again in a second";
@@ -80,10 +86,22 @@ impl TokenSource {
             now = self.0.clock.now();
             caller.left = deadline.left(now.monotonic());
             if caller.left.is_zero() {
-                let detail = "another caller's token request outlasted the caller's time; try again later";
+                let detail =
+                    "another caller's token request, or the closure for the secret, outlasted the caller's time";
                 return Err(self.0.out_of_time(detail, deadline));
             }
         }
+    }
+
+    /// Asks the closure whether it has replaced a secret that was refused. No lock is held meanwhile.
+    fn is_replaced(&self, refused: Fingerprint) -> bool {
+        let replacement = self.replacement(refused);
+        let replaced = matches!(replacement, Ok(Some(_)));
+        self.0.slot.asked(refused, replaced, self.0.clock.now());
+        if let Err(error) = &replacement {
+            self.emit(EventKind::NotSent { error });
+        }
+        replaced
     }
 
     /// Waits for the fetch of another caller.
@@ -151,18 +169,19 @@ impl TokenSource {
             Limit::Hurried(deadline, budget) => (deadline, Some(budget)),
         };
         let mut events = Vec::new();
-        let result = self.fetch(lead.reason, retries, deadline, &mut events).map_err(|failed| failed.error);
+        let result = self.fetch(lead.reason, retries, deadline, &mut events);
         guard.outcome = Some(match &result {
             Ok(token) => Outcome::Fetched(token.clone()),
-            Err(error) => {
-                Outcome::Failed { error: error.clone(), given: given.filter(|_| error.is_limited_by(deadline.setting)) }
+            Err(Failed { error, refused }) => {
+                let given = given.filter(|_| error.is_limited_by(deadline.setting));
+                Outcome::Failed { error: error.clone(), given, refused: *refused }
             }
         });
         drop(guard);
         for event in &events {
             self.emit(event.kind());
         }
-        result
+        result.map_err(|failed| failed.error)
     }
 }
 

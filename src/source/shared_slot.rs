@@ -1,6 +1,6 @@
 //! A [`Slot`] shared between threads: a mutex and a condition variable. When several callers need
-//! a token at once, one fetches it and the rest wait. Imports `clock`, `error`, `event`, `schedule`,
-//! `settings`, `slot`, `token`.
+//! a token at once, one fetches it and the rest wait. Imports `clock`, `error`, `event`, `random`,
+//! `schedule`, `settings`, `slot`, `token`.
 //!
 //! The lock is held only to read or update the slot, never during a token request. If the
 //! fetching thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
@@ -28,6 +28,7 @@ use crate::clock::Moment;
 use crate::error::Error;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
+use crate::random::Fingerprint;
 use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal};
 use crate::renewal::schedule::Jitter;
 use crate::renewal::settings::Settings;
@@ -106,6 +107,11 @@ impl SharedSlot {
         if state.slot.is_running(fetch) {
             state.leader = Some(this_thread());
         }
+    }
+
+    /// Records what a caller has found out after [`Next::Fail`] told it to ask.
+    pub(crate) fn asked(&self, proof: Fingerprint, replaced: bool, now: Moment) {
+        self.lock().slot.asked(proof, replaced, now);
     }
 
     pub(crate) fn finish(&self, fetch: FetchId, outcome: Outcome, now: Moment, settings: &Settings) {
@@ -283,6 +289,39 @@ mod model {
             assert!(tokens.contains(&"T2".to_owned()), "{tokens:?}");
             assert_eq!(source.inspect().waits, 0);
             assert_eq!(asked.load(SeqCst), 2);
+        });
+    }
+
+    #[test]
+    fn d49_a_replaced_secret_is_found_once_and_fetched_with_once() {
+        loom::model(|| {
+            let (calls, clock) = (Arc::new(AtomicUsize::new(0)), ManualClock::new());
+            let counter = Arc::clone(&calls);
+            // The fetch that fails asks twice.
+            let credentials = Credentials::with_secret_from("id", move || {
+                Ok(if counter.fetch_add(1, SeqCst) < 2 { "old" } else { "new" }.into())
+            });
+            let transport = |request: http::Request<Vec<u8>>, _: &Attempt| {
+                thread::yield_now();
+                let is_new = request.body().ends_with(b"=new");
+                let (status, body) = if is_new { (200, r#"{"access_token":"T"}"#) } else { (401, "") };
+                Ok(http::Response::builder().status(status).body(body.into()).expect("an answer"))
+            };
+            let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
+            let source = TokenSource::builder(credentials.in_body(), request.audience("https://api.example.com"))
+                .transport(transport)
+                .clock(clock.clone())
+                .build()
+                .expect("a source");
+            source.token().expect_err("refused");
+            clock.advance(Duration::from_secs(1));
+            let ask = |source: TokenSource| source.token().map(|token| token.secret().to_owned());
+            let other = spawn(&source, ask);
+            let results = [ask(source), other.join().expect("no panic")];
+            // A caller that comes while the other one asks gets the remembered refusal.
+            assert!(results.iter().any(|result| result.as_ref().is_ok_and(|token| token == "T")));
+            assert!(results.iter().flatten().all(|token| token == "T"));
+            assert_eq!(calls.load(SeqCst), 4, "one question, one request");
         });
     }
 

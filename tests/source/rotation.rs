@@ -283,3 +283,251 @@ fn d49_after_the_second_request_retries_go_on_as_usual() {
     assert_eq!(requested.len(), 4, "one for the secret, two retries: {requested:?}");
     assert_eq!(requested[3], "requested NoToken 3");
 }
+
+// While the refusal is remembered.
+
+/// A source whose secret was refused a moment ago.
+fn refused(auth: &Auth, vault: &Vault) -> TokenSource {
+    let source = auth.source(vault);
+    assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+    assert_eq!((auth.asked().len(), vault.calls()), (1, 2));
+    source
+}
+
+#[test]
+fn d49_the_memory_of_a_refusal_does_not_hold_for_another_secret() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let source = refused(&auth, &vault);
+    vault.set([Some("new")]);
+    auth.advance(900);
+    assert_eq!(code(source.token()).as_deref(), Some("invalid_client"), "not asked so soon");
+    assert_eq!(vault.calls(), 2);
+    auth.advance(100);
+    // In spite of the `Retry-After` of an hour, which was said of the old secret.
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+    assert_eq!((auth.asked(), vault.calls()), (vec!["old".into(), "new".into()], 4));
+}
+
+#[test]
+fn d49_while_the_secret_stays_the_same_the_closure_is_called_once_a_second_and_nothing_is_sent() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let (source, events) = listen(auth.builder(vault.credentials()));
+    for _ in 0..1000 {
+        assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+        auth.advance(100);
+    }
+    assert_eq!(auth.asked().len(), 1, "the server asked for an hour");
+    assert!((95..=101).contains(&vault.calls()), "{} calls in 100 s", vault.calls());
+    assert!(seen(&events)[2..].iter().all(|event| event == "throttled"));
+}
+
+#[test]
+fn d49_a_closure_with_another_secret_each_time_causes_no_flood() {
+    let (auth, number) = (Auth::refusing("new", (400, r#"{"error":"invalid_client"}"#)), AtomicU32::new(0));
+    let changing = Credentials::with_secret_from("id", move || {
+        Ok(Secret::from(number.fetch_add(1, Ordering::SeqCst).to_string()))
+    });
+    let source = auth.builder(changing).build().expect("a source");
+    let mut requests = Vec::new();
+    for _ in 0..1000 {
+        assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+        requests.push(auth.asked().len());
+        auth.advance(100);
+    }
+    // Two for each fetch: one after a second, then one in ten.
+    assert_eq!([requests[0], requests[9], requests[10], requests[109], requests[110]], [2, 2, 4, 4, 6]);
+    assert!(requests[999] <= 2 + 2 + 2 * 10, "{} token requests in 100 s", requests[999]);
+}
+
+#[test]
+fn d49_a_second_secret_that_is_refused_too_does_not_hide_the_third_for_long() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let source = refused(&auth, &vault);
+    vault.set([Some("typo")]);
+    auth.advance(1000);
+    assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+    vault.set([Some("new")]);
+    auth.advance(9_900);
+    assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+    auth.advance(100);
+    source.token().expect("a token");
+    assert_eq!(auth.asked(), ["old", "typo", "new"]);
+
+    // A token in between ends the story.
+    vault.set([Some("old")]);
+    source.renew().expect_err("refused");
+    vault.set([Some("new")]);
+    auth.advance(3_600_000);
+    source.token().expect("a token");
+}
+
+#[test]
+fn d49_a_closure_that_fails_meanwhile_shows_in_an_event_and_the_memory_holds() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let (source, events) = listen(auth.builder(vault.credentials()));
+    source.token().expect_err("refused");
+    vault.set([None]);
+    auth.advance(1000);
+    for _ in 0..3 {
+        assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+    }
+    assert_eq!(seen(&events)[2..], ["not sent", "throttled", "throttled", "throttled"]);
+    assert_eq!((auth.asked().len(), vault.calls()), (1, 3));
+}
+
+#[test]
+fn d49_a_caller_without_time_for_a_request_does_not_ask() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let source = refused(&auth, &vault);
+    vault.set([Some("new")]);
+    auth.advance(1000);
+    assert_eq!(code(source.token_within(Duration::ZERO)).as_deref(), Some("invalid_client"));
+    assert_eq!(vault.calls(), 2);
+    source.token_within(seconds(1)).expect("a token");
+}
+
+#[test]
+fn d49_a_closure_that_takes_all_the_time_of_its_caller_costs_that_caller_alone() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let (reader, hands, takes) = (vault.clone(), auth.0.clock.clone(), Arc::new(AtomicU32::new(0)));
+    let time = Arc::clone(&takes);
+    let slow = Credentials::with_secret_from("id", move || {
+        hands.advance(seconds(time.load(Ordering::SeqCst).into()));
+        reader.read()
+    });
+    let source = auth.builder(slow).build().expect("a source");
+    source.token().expect_err("refused");
+    vault.set([Some("new")]);
+    auth.advance(1000);
+    takes.store(40, Ordering::SeqCst);
+    let error = source.token().expect_err("out of time");
+    assert!(error.to_string().contains("the closure for the secret"), "{error}");
+    takes.store(0, Ordering::SeqCst);
+    source.token().expect("a token");
+    assert_eq!(auth.asked(), ["old", "new"]);
+}
+
+/// A closure that, from its third call on, hangs until it may go on.
+fn hanging(vault: &Vault) -> (Credentials, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (asked, is_asked) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    let (reader, may_go) = (vault.clone(), Mutex::new(may_go));
+    let credentials = Credentials::with_secret_from("id", move || {
+        let secret = reader.read();
+        if reader.calls() > 2 {
+            asked.send(()).expect("a listener");
+            // With a limit, so that a failing test ends.
+            let _ = may_go.lock().expect("no panic").recv_timeout(seconds(20));
+        }
+        secret
+    });
+    (credentials, is_asked, go)
+}
+
+#[test]
+fn d49_a_closure_that_hangs_while_it_is_asked_holds_up_its_own_caller_alone() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let (credentials, is_asked, go) = hanging(&vault);
+    let source = auth.builder(credentials).build().expect("a source");
+    source.token().expect_err("refused");
+    auth.advance(1000);
+    thread::scope(|scope| {
+        let hung = scope.spawn(|| code(source.token()));
+        is_asked.recv().expect("one caller asks");
+        for _ in 0..16 {
+            let others: Vec<_> = (0..16).map(|_| scope.spawn(|| code(source.token()))).collect();
+            for other in others {
+                assert_eq!(other.join().expect("no panic").as_deref(), Some("invalid_client"));
+            }
+            auth.advance(1900);
+        }
+        let calls = vault.calls();
+        // After the timeout of the source, the one that hangs counts as lost.
+        auth.advance(1000);
+        let next = scope.spawn(|| code(source.token()));
+        is_asked.recv().expect("another caller asks");
+        go.send(()).expect("the closure waits");
+        go.send(()).expect("the closure waits");
+        assert_eq!(hung.join().expect("no panic").as_deref(), Some("invalid_client"));
+        assert_eq!(next.join().expect("no panic").as_deref(), Some("invalid_client"));
+        assert_eq!((calls, auth.asked().len()), (3, 1));
+    });
+}
+
+#[test]
+fn d49_a_closure_that_panics_while_it_is_asked_hurts_its_own_caller_alone() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let reader = vault.clone();
+    let credentials = Credentials::with_secret_from("id", move || {
+        let secret = reader.read();
+        assert!(reader.calls() != 3, "the user's closure");
+        secret
+    });
+    let source = auth.builder(credentials).build().expect("a source");
+    source.token().expect_err("refused");
+    vault.set([Some("new")]);
+    auth.advance(1000);
+    let panicking = source.clone();
+    assert!(thread::spawn(move || drop(panicking.token())).join().is_err());
+    assert_eq!(code(source.token()).as_deref(), Some("invalid_client"));
+    // Until it counts as lost.
+    auth.advance(31_000);
+    source.token().expect("a token");
+}
+
+#[test]
+fn d49_sixteen_callers_find_another_secret_with_one_question_and_one_request() {
+    for _ in 0..50 {
+        let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+        let source = refused(&auth, &vault);
+        vault.set([Some("new")]);
+        auth.advance(1000);
+        let together = Barrier::new(16);
+        let got: Vec<_> = thread::scope(|scope| {
+            let work = || {
+                together.wait();
+                source.token().map_err(|error| error.to_string())
+            };
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        let (tokens, errors): (Vec<_>, Vec<_>) = got.into_iter().partition(Result::is_ok);
+        assert!(tokens.iter().flatten().all(|token| token.secret() == "T2") && !tokens.is_empty());
+        // Those that came while the closure was asked.
+        assert!(errors.iter().all(|error| error.as_ref().is_err_and(|text| text.contains("invalid_client"))));
+        assert_eq!((auth.asked(), vault.calls()), (vec!["old".into(), "new".into()], 4));
+        assert_eq!(source.token().expect("a token").secret(), "T2");
+    }
+}
+
+#[test]
+fn d49_sixteen_callers_of_a_secret_that_stays_the_same_ask_once_a_second() {
+    let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
+    let source = refused(&auth, &vault);
+    for second in 1..=20 {
+        auth.advance(1001);
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| code(source.token()));
+            }
+        });
+        assert_eq!((auth.asked().len(), vault.calls()), (1, 2 + second));
+    }
+}
+
+#[test]
+fn d49_sources_that_share_a_token_share_the_question() {
+    let (vault, auth, cache) = (Vault::new([Some("old")]), Auth::new("new"), TokenCache::default());
+    let credentials = vault.credentials();
+    let build = || auth.builder(credentials.clone()).cache(&cache).build().expect("a source");
+    let (one, two) = (build(), build());
+    one.token().expect_err("refused");
+    auth.advance(1000);
+    two.token().expect_err("the same secret");
+    one.token().expect_err("asked already");
+    assert_eq!(vault.calls(), 3);
+    vault.set([Some("new")]);
+    auth.advance(1000);
+    assert_eq!(two.token().expect("a token").secret(), "T2");
+    assert_eq!(one.token().expect("a token").secret(), "T2");
+}
