@@ -83,8 +83,10 @@ impl Source {
 }
 
 fn code(text: &str) -> Vec<String> {
-    text.lines()
-        .take_while(|line| !line.starts_with("#[cfg(test)]") && !line.starts_with("#[cfg(all(test"))
+    let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test, not(loom)))]\nmod ", "\n#[cfg(all(test, loom))]\nmod "];
+    let end = tests.iter().filter_map(|start| text.find(start)).min().unwrap_or(text.len());
+    text[..end]
+        .lines()
         .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
         .map(str::to_owned)
         .collect()
