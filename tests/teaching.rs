@@ -764,8 +764,8 @@ fn a_caller_that_waited_for_anothers_token_request_in_vain_is_told_so() {
         go.send(()).expect("the token endpoint waits");
         assert_eq!(
             error.to_string(),
-            "token request to auth.example.com: another caller's token request outlasted the caller's time; try again \
-             later, or allow more time (TokenSource::token_within)"
+            "token request to auth.example.com: another caller's token request or the closure for the secret took too \
+             long; try again later, or allow more time (TokenSource::token_within)"
         );
     });
 }

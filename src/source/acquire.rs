@@ -87,7 +87,7 @@ impl TokenSource {
             caller.left = deadline.left(now.monotonic());
             if caller.left.is_zero() {
                 let detail =
-                    "another caller's token request, or the closure for the secret, outlasted the caller's time";
+                    "another caller's token request or the closure for the secret took too long; try again later";
                 return Err(self.0.out_of_time(detail, deadline));
             }
         }

@@ -178,6 +178,24 @@ impl SharedSlot {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock as _, SystemClock};
+
+    #[test]
+    fn a_fetch_of_the_process_that_forked_this_one_is_lost() {
+        let (slot, settings, now) = (SharedSlot::new(Jitter::default()), Settings::default(), SystemClock.now());
+        let caller = Caller { budget: settings.timeout, left: settings.timeout, newer_than: None };
+        let poll = || slot.poll(now, &caller, &settings);
+        let Next::Lead { fetch, .. } = poll() else { panic!("not led") };
+        assert!(matches!(poll(), Next::Recursion), "this thread fetches");
+        slot.lock().leader = Some((thread::current().id(), process::id().wrapping_add(1)));
+        let Next::Lead { fetch: next, .. } = poll() else { panic!("not led") };
+        assert!(next > fetch);
+    }
+}
+
 /// Every interleaving of a few callers, by model checking:
 /// `RUSTFLAGS="--cfg loom" cargo test --release --lib model`.
 ///
