@@ -90,6 +90,8 @@ fn a_token_under_another_name() {
     let token = decode(&request, r#"{"jwt":"T1","expires_in":60,"more":1}"#).expect("a token");
     assert_eq!((token.secret(), token.expires_in()), ("T1", Some(Duration::from_secs(60))));
     assert!(token.member("jwt").is_none() && token.member("more").is_some());
+    let usual = plain().token_member("access_token").expect("a name");
+    assert_eq!(decode(&usual, r#"{"access_token":"T1"}"#).expect("a token").secret(), "T1");
     let form = http::Response::builder()
         .header("content-type", "application/x-www-form-urlencoded")
         .body("jwt=T2&access_token=other")
@@ -175,6 +177,12 @@ fn d7_a_member_that_a_setting_names_may_not_stand_there_twice() {
     assert!(decode(&request, r#"{"data":{"token":"T1"},"other":{"a":1,"a":2}}"#).is_ok());
     let flat = plain().token_member("jwt").expect("a name");
     assert!(decode(&flat, r#"{"jwt":"T1","jwt":"T2"}"#).is_err());
+    // Of a refusal that can be read in two ways, nothing counts but the status.
+    for twice in [r#"{"error":"a","jwt":1,"jwt":2}"#, r#"{"error":"a","error":"b"}"#] {
+        let answer = http::Response::builder().status(400).body(twice).expect("a response");
+        let Err(Error::Denied(denied)) = flat.decode(&answer, SystemClock.now()) else { panic!("not denied: {twice}") };
+        assert_eq!((denied.status(), denied.code()), (400, None), "{twice}");
+    }
 }
 
 #[test]
