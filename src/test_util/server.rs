@@ -1,22 +1,20 @@
 //! A token server on this machine that misbehaves on demand. Imports nothing from this crate.
 
 mod behaviour;
+mod connection;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, HeaderMap};
-
 use super::lock;
 pub use behaviour::{Behaviour, Step};
+use connection::Connection;
 
-/// The largest request, in bytes. The server closes the connection of a larger one.
-const LONGEST_REQUEST: usize = 1 << 20;
 /// The most connections at a time. The server closes further ones at once.
 const MOST_CONNECTIONS: usize = 1000;
 
@@ -270,51 +268,20 @@ impl Shared {
                     drop(state);
                     // If no thread can be started, the connection is closed. An error ends only its
                     // own connection.
-                    let _ = thread::Builder::new().spawn_scoped(scope, move || self.serve(&stream));
+                    let serve = move || Connection::new(&stream, self)?.serve();
+                    let _ = thread::Builder::new().spawn_scoped(scope, serve);
                 }
             }
         });
     }
 
-    /// Answers the requests of one connection. `None` means that the connection must be closed.
-    fn serve(&self, stream: &TcpStream) -> Option<()> {
-        stream.set_nodelay(true).ok()?;
-        loop {
-            let request = receive(stream)?;
-            let behaviour = {
-                let mut state = lock(&self.state);
-                state.requests.push(request);
-                let count = state.requests.len();
-                let told = state.next.pop_front().or_else(|| state.always.clone());
-                told.unwrap_or_else(|| Behaviour::token(&format!("token-{count}"), 3600))
-            };
-            if !behaviour.0.contains(&Step::Reset) {
-                receive_last(stream)?;
-            }
-            behaviour.0.into_iter().try_for_each(|step| self.perform(step, stream))?;
-        }
-    }
-
-    fn perform(&self, step: Step, mut stream: &TcpStream) -> Option<()> {
-        match step {
-            Step::Send(bytes) => stream.write_all(&bytes).ok(),
-            Step::Repeat(bytes, times) if !bytes.is_empty() => {
-                let at_once = if bytes.len() < 1 << 12 { (1 << 16) / bytes.len().max(1) } else { 1 };
-                let many = bytes.repeat(at_once);
-                let (whole, rest) = (times / at_once as u64, times % at_once as u64);
-                (0..whole).try_for_each(|_| stream.write_all(&many).ok())?;
-                stream.write_all(&many[..bytes.len() * rest as usize]).ok()
-            }
-            Step::Trickle(bytes, interval) => bytes.chunks(1).try_for_each(|byte| {
-                stream.write_all(byte).ok()?;
-                self.pause(interval)
-            }),
-            Step::Repeat(..) => Some(()),
-            Step::Pause(pause) => self.pause(pause),
-            Step::Stall => io::copy(&mut stream, &mut io::sink()).ok().and(None),
-            Step::HalfClose => stream.shutdown(Shutdown::Write).ok(),
-            Step::Close | Step::Reset => None,
-        }
+    /// Records a request, and returns what to do with it.
+    fn record(&self, request: http::Request<Vec<u8>>) -> Behaviour {
+        let mut state = lock(&self.state);
+        state.requests.push(request);
+        let count = state.requests.len();
+        let told = state.next.pop_front().or_else(|| state.always.clone());
+        told.unwrap_or_else(|| Behaviour::token(&format!("token-{count}"), 3600))
     }
 
     /// Waits for this long. `None` means that the server stops.
@@ -323,58 +290,5 @@ impl Shared {
         let (state, _) =
             self.wake.wait_timeout_while(state, pause, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
         (!state.stopping).then_some(())
-    }
-}
-
-/// Receives a request, but leaves its last byte unread for [`Step::Reset`]: that byte is only
-/// peeked at.
-fn receive(mut stream: &TcpStream) -> Option<http::Request<Vec<u8>>> {
-    let mut head = Vec::new();
-    let mut seen = [0; 4096];
-    loop {
-        let count = stream.peek(&mut seen).ok().filter(|count| *count > 0)?;
-        let read = head.len();
-        head.extend_from_slice(&seen[..count]);
-        let look_at = read.saturating_sub(3);
-        let end = head[look_at..].windows(4).position(|end| end == b"\r\n\r\n").map(|at| look_at + at + 4);
-        head.truncate(end.unwrap_or(head.len()));
-        let unread = usize::from(end.is_some());
-        stream.read_exact(&mut seen[..head.len() - read - unread]).ok()?;
-        if end.is_some() {
-            break;
-        }
-        if head.len() > LONGEST_REQUEST {
-            return None;
-        }
-    }
-    let request = parse(&head)?;
-    let mut body = vec![0; content_length(request.headers())?];
-    if let Some((last, rest)) = body.split_last_mut() {
-        receive_last(stream)?;
-        stream.read_exact(rest).ok()?;
-        stream.peek(std::slice::from_mut(last)).ok().filter(|count| *count > 0)?;
-    }
-    Some(request.map(|()| body))
-}
-
-fn receive_last(mut stream: &TcpStream) -> Option<()> {
-    stream.read_exact(&mut [0]).ok()
-}
-
-fn parse(head: &[u8]) -> Option<http::Request<()>> {
-    let mut lines = std::str::from_utf8(head).ok()?.trim_end().split("\r\n");
-    let mut words = lines.next()?.split(' ');
-    let mut request = http::Request::builder().method(words.next()?).uri(words.next()?);
-    for line in lines {
-        let (name, value) = line.split_once(':')?;
-        request = request.header(name, value.trim());
-    }
-    request.body(()).ok()
-}
-
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    match headers.get(CONTENT_LENGTH) {
-        None => Some(0),
-        Some(value) => value.to_str().ok()?.parse().ok().filter(|length| *length <= LONGEST_REQUEST),
     }
 }

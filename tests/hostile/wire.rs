@@ -1,5 +1,8 @@
 //! How the token server says it: slowly, broken, without end, or in no known language.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use client_credentials::test_util::ManualClock;
 
 use super::*;
@@ -121,6 +124,35 @@ fn a_handshake_that_never_ends_is_a_timeout() {
         assert!(server.requests().is_empty());
         took
     });
+}
+
+/// Closing a socket wakes its reader and its writer on some systems only.
+#[test]
+fn a_token_server_that_is_dropped_ends_in_time_whatever_its_clients_do() {
+    let post = "POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n";
+    for (name, sent, behaviour) in [
+        ("silent from the start", "", good()),
+        ("stops in the head", "POST / HT", good()),
+        ("stops in the body", &format!("{post}a"), good()),
+        ("silent after an answer", &format!("{post}ab"), good()),
+        ("waits for a server that stalls", &format!("{post}ab"), Step::Stall.into()),
+        ("waits for a server that pauses", &format!("{post}ab"), Step::Pause(Duration::from_secs(3600)).into()),
+        ("does not read", &format!("{post}ab"), Behaviour::flood(u64::MAX)),
+    ] {
+        let server = TokenServer::start().unwrap();
+        server.always(behaviour);
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(sent.as_bytes()).unwrap();
+        // Until the server can only wait.
+        SystemClock.sleep(Duration::from_millis(100));
+        assert_eq!(server.requests().len(), usize::from(sent.ends_with("ab")), "{name}");
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            drop(server);
+            sender.send(())
+        });
+        ended.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("{name}: the server does not end"));
+    }
 }
 
 #[test]
