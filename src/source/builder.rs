@@ -169,10 +169,10 @@ impl TokenSourceBuilder {
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
     /// # let builder = TokenSource::builder(Credentials::new("id", "secret"), request).transport(script.clone()).clock(script.clock());
     /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
     /// use client_credentials::EventKind;
     ///
-    /// let retries = Arc::new(AtomicU64::new(0));
+    /// let retries = Arc::new(AtomicUsize::new(0));
     /// let counter = Arc::clone(&retries);
     /// let builder = builder.on_event(move |event| {
     ///     if matches!(event.kind, EventKind::Requested { retry: 1.., .. }) {

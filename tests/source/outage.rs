@@ -1,6 +1,6 @@
 //! A token endpoint that is down, slow, or tells callers to go away.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 
 use client_credentials::Clock as _;
 
@@ -10,10 +10,10 @@ use super::*;
 fn endless(
     script: &Script,
     requests: usize,
-    answer: impl Fn(u64) -> Result<Response<Vec<u8>>, TransportError> + Send + Sync + 'static,
+    answer: impl Fn(usize) -> Result<Response<Vec<u8>>, TransportError> + Send + Sync + 'static,
 ) {
     let answer = Arc::new(answer);
-    let number = Arc::new(AtomicU64::new(0));
+    let number = Arc::new(AtomicUsize::new(0));
     for _ in 0..requests {
         let (answer, number) = (Arc::clone(&answer), Arc::clone(&number));
         script.answer(move |_, _| answer(number.fetch_add(1, Ordering::SeqCst)));
