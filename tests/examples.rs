@@ -3,6 +3,7 @@
 //! `cargo test` builds the examples first; `cargo test --test examples` does not: `cargo build --examples` then.
 #![cfg(feature = "ureq")]
 
+mod emulator;
 mod loopback;
 
 #[path = "examples/any_client.rs"]

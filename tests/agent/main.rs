@@ -3,6 +3,8 @@
 //! `vectors/scenarios.md`, `d` numbers those of docs/decisions.md.
 #![cfg(feature = "ureq")]
 
+#[path = "../emulator/mod.rs"]
+mod emulator;
 #[path = "../loopback/mod.rs"]
 mod loopback;
 

@@ -1,7 +1,5 @@
 //! The source's own agent.
 
-use std::process::Command;
-
 use super::parts::agent_of_parts;
 use super::*;
 
@@ -90,7 +88,7 @@ fn the_agents_of_this_crate_reach_this_machine() {
 #[test]
 fn d31_a_proxy_of_the_environment_is_never_asked_for_this_machine() {
     let proxy = Server::replies([]);
-    let mut child = Command::new(std::env::current_exe().expect("a path"));
+    let mut child = emulator::command(&std::env::current_exe().expect("a path"));
     for name in ["NO_PROXY", "no_proxy"] {
         child.env_remove(name);
     }
@@ -107,7 +105,7 @@ fn d31_a_proxy_of_the_environment_is_never_asked_for_this_machine() {
 #[test]
 fn d31_a_proxy_of_the_environment_is_asked_for_other_machines() {
     let proxy = Server::replies([reply(200)]);
-    let mut child = Command::new(std::env::current_exe().expect("a path"));
+    let mut child = emulator::command(&std::env::current_exe().expect("a path"));
     for name in ["NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "http_proxy", "HTTPS_PROXY", "https_proxy"] {
         child.env_remove(name);
     }

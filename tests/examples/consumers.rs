@@ -1,7 +1,5 @@
 //! The resource of <https://confluence.atlassian.com/bitbucket/oauth-resource-296093112.html>, in memory.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::loopback::{Received, SECRET, Server, assert_same, form, json_reply, reply, token_reply};
@@ -89,7 +87,7 @@ fn listed_created_updated_used_and_deleted() {
         let saved: Value = serde_json::from_str(&directory.read("consumer.json")).expect("JSON");
         assert_eq!(saved, consumer(168, json!({"name": "a & b", "description": "for \"me\""})));
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).expect("a file")) & 0o777, 0o600);
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).expect("a file")) & 0o777, 0o600);
 
         assert_eq!(
             run(&["update", "167", "--name", "new", "--url", "https://x.example"]).success(),

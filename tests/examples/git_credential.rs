@@ -1,6 +1,7 @@
 //! Real git clones from a server of its own that takes tokens by HTTP Basic, as Bitbucket does, and asks the example for
 //! them.
 
+use crate::emulator;
 use crate::git::{git, good, repository, server};
 use crate::loopback::{SECRET, Server, json_reply, token_reply};
 use crate::run::{CLIENT, Directory, Program, Run, basic, binary, example};
@@ -30,9 +31,11 @@ impl Setting {
         let repositories = server(&home, tokens);
         let secret = home.write("secret file", SECRET);
         // After the exclamation mark it is a command for a shell, to which git adds the operation.
+        let program: Vec<String> =
+            emulator::words(&binary("git_credential")).iter().map(|word| format!("'{word}'")).collect();
         let helper = format!(
-            "!'{}' --origin {} --token-endpoint {} --client-id {CLIENT} --client-secret-file '{secret}'",
-            binary("git_credential").display(),
+            "!{} --origin {} --token-endpoint {} --client-id {CLIENT} --client-secret-file '{secret}'",
+            program.join(" "),
             repositories.url(""),
             auth.url("/token"),
         );

@@ -13,6 +13,7 @@ use std::{env, fs, thread};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::emulator;
 use crate::loopback::SECRET;
 
 /// The client of all tests; its secret is [`SECRET`].
@@ -47,7 +48,8 @@ pub struct Run {
 
 /// An example, without arguments.
 pub fn example(name: &str) -> Program {
-    Program::new(&binary(name))
+    let mut words = emulator::words(&binary(name)).into_iter();
+    Program::new(Path::new(&words.next().expect("a program"))).args(words)
 }
 
 /// Beside this test: `target/debug/deps/examples-0123456789abcdef` finds `target/debug/examples/NAME`.

@@ -2,6 +2,9 @@
 //! where docs/decisions.md says so (the d numbers), within the deadline, with a bounded amount of memory.
 #![cfg(feature = "ureq")]
 
+#[path = "../emulator/mod.rs"]
+mod emulator;
+
 mod answers;
 #[cfg(target_os = "linux")]
 mod memory;

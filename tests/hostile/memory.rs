@@ -1,7 +1,7 @@
 //! How much memory an answer may cost: measured in a process that does nothing but ask for one token, this binary
 //! once more.
 
-use std::{env, fs, process};
+use std::{env, fs};
 
 use super::*;
 
@@ -42,13 +42,15 @@ fn many(item: &str, count: usize) -> String {
 }
 
 fn measure(rows: Vec<(&str, Behaviour, &str)>) {
+    // What an emulator needs to translate the program is in the figures.
+    let most = if emulator::runner().is_empty() { 8 << 10 } else { 16 << 10 };
     for (name, behaviour, end) in rows {
         let server = TokenServer::start().unwrap();
         server.always(behaviour);
         let (idle, peak, how) = of_a_child(&server.url());
         println!("{name}: {idle} KiB idle, {} KiB more at the peak, {how}", peak - idle);
         assert!(how == end || end == "any", "{name}: {how}");
-        assert!(peak - idle < 8 << 10, "{name}: {idle} KiB idle, {peak} KiB at the peak");
+        assert!(peak - idle < most, "{name}: {idle} KiB idle, {peak} KiB at the peak");
         assert_eq!(server.requests().len(), 1, "{name}");
     }
 }
@@ -76,7 +78,7 @@ fn child() {
 
 /// Resident when idle, resident at most (both in KiB), and how its token request ended.
 fn of_a_child(url: &str) -> (u64, u64, String) {
-    let output = process::Command::new(env::current_exe().unwrap())
+    let output = emulator::command(&env::current_exe().unwrap())
         .args(["--exact", "memory::child", "--nocapture", "--test-threads=1"])
         .env(VARIABLE, url)
         .output()
