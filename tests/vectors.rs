@@ -1,6 +1,8 @@
 //! The vector files that can be checked through the public API. The other files are read by unit tests: `basic`,
 //! `token_request_body`, `retry_after` and `www_authenticate` beside the code that obeys them.
 
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +17,39 @@ fn rows(file: &str, expected: usize) -> Vec<Value> {
     let rows: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).expect("a vector is JSON")).collect();
     assert_eq!(rows.len(), expected);
     rows
+}
+
+/// Tests have the ids of the scenarios in their names. What is not built yet has none.
+#[test]
+fn every_scenario_of_bearer_tokens_refusals_and_expiry_has_a_test() {
+    let mut names = String::new();
+    for folder in ["src", "tests"] {
+        read_tests(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut names);
+    }
+    // A token in the body or in the URL.
+    let not_built = ["br_03", "br_04", "br_05", "br_06"];
+    let ids =
+        include_str!("vectors/scenarios.md").lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let ids: Vec<String> = ids.map(|id| id.to_lowercase().replace('-', "_")).collect();
+    let built = |id: &&String| ["br_", "st_", "ex_"].iter().any(|kind| id.starts_with(kind));
+    let ids: Vec<&String> = ids.iter().filter(built).filter(|id| !not_built.contains(&id.as_str())).collect();
+    assert_eq!(ids.len(), 6 + 22 + 7);
+    for id in ids {
+        assert!(names.contains(&format!("{id}_")), "no test has {id} in its name");
+    }
+}
+
+/// Collects the lines that begin a function.
+fn read_tests(folder: &Path, names: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_tests(&path, names);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).expect("a text");
+            names.extend(text.lines().filter(|line| line.trim_start().starts_with("fn ")));
+        }
+    }
 }
 
 fn request() -> TokenRequest {
@@ -226,7 +261,7 @@ fn expires_in_is_read_in_every_shape_that_real_servers_write() {
 }
 
 #[test]
-fn d6_what_is_no_lifetime_counts_as_missing_and_is_said() {
+fn ex_04_d6_what_is_no_lifetime_counts_as_missing_and_is_said() {
     for (value, said) in [
         ("0", "0"),
         ("0.4", "0"),

@@ -71,7 +71,7 @@ fn st_06_a_403_insufficient_scope_is_no_refusal() {
 }
 
 #[test]
-fn d10_a_401_invalid_request_is_a_refusal_like_any_other() {
+fn st_10_d10_a_401_invalid_request_is_a_refusal_like_any_other() {
     let refused = challenge(401, r#"Bearer error="invalid_request""#);
     let (script, api) = (tokens(&["T1", "T2"]), Server::replies([refused, reply(200)]));
     assert_eq!(status(&post(&agent(&source(&script, &api), true), &api.url("/"))), 200);
@@ -79,7 +79,7 @@ fn d10_a_401_invalid_request_is_a_refusal_like_any_other() {
 }
 
 #[test]
-fn d33_a_400_is_a_refusal_if_it_says_invalid_token() {
+fn st_10b_d33_a_400_is_a_refusal_if_it_says_invalid_token() {
     let refused = challenge(400, r#"Bearer error="invalid_token""#);
     let (script, api) = (tokens(&["T1", "T2"]), Server::replies([refused, reply(200)]));
     assert_eq!(status(&post(&agent(&source(&script, &api), true), &api.url("/"))), 200);

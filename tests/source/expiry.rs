@@ -62,7 +62,7 @@ fn ex_03_a_short_life_is_not_stale_at_birth() {
 
 /// A lifetime of zero in the answer counts as missing (D6), so only a setting can say it.
 #[test]
-fn ex_04_d6_a_fallback_lifetime_of_zero_serves_this_call_only() {
+fn d6_a_fallback_lifetime_of_zero_serves_this_call_only() {
     let script = Script::new();
     script.token("T1", 0);
     script.token("T2", 0);

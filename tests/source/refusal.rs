@@ -114,7 +114,48 @@ fn st_09_a_401_without_a_challenge_is_a_refusal_too() {
 }
 
 #[test]
-fn st_10_a_challenge_that_speaks_of_something_else_renews_nothing() {
+fn st_10_d10_a_401_is_a_refusal_whatever_word_its_challenge_has() {
+    for error in ["invalid_request", "token_expired"] {
+        let script = Script::new();
+        script.token("T1", 3600);
+        script.token("T2", 3600);
+        let (log, api) = api(vec![answer(401, Some(&format!("Bearer error=\"{error}\""))), answer(200, None)]);
+        assert_eq!(call(&source(&script), get(), api).expect("an answer").status(), 200, "{error}");
+        assert_eq!((seen(&log), script.requests().len()), (vec!["Bearer T1".into(), "Bearer T2".into()], 2));
+    }
+}
+
+#[test]
+fn st_10b_d33_a_400_that_says_invalid_token_is_a_refusal() {
+    let script = Script::new();
+    script.token("T1", 3600);
+    script.token("T2", 3600);
+    let (log, api) = api(vec![answer(400, INVALID_TOKEN), answer(200, None)]);
+    assert_eq!(call(&source(&script), get(), api).expect("an answer").status(), 200);
+    assert_eq!((seen(&log), script.requests().len()), (vec!["Bearer T1".into(), "Bearer T2".into()], 2));
+}
+
+#[test]
+fn st_10c_d34_tokens_that_were_accepted_are_renewed_as_often_as_they_are_refused() {
+    let script = Script::new();
+    for token in ["T1", "T2", "T3"] {
+        script.token(token, 3600);
+    }
+    let source = source(&script);
+    let (refused, accepted) = (|| answer(401, INVALID_TOKEN), || answer(200, None));
+    let (log, mut api) = api(vec![accepted(), refused(), accepted(), refused(), accepted()]);
+    let before = client_credentials::Clock::now(&script.clock());
+    for _ in 0..3 {
+        assert_eq!(call(&source, get(), &mut api).expect("an answer").status(), 200);
+    }
+    assert_eq!(seen(&log), ["T1", "T1", "T2", "T2", "T3"].map(|token| format!("Bearer {token}")));
+    assert_eq!(script.requests().len(), 3);
+    let apart = client_credentials::Clock::now(&script.clock()).since(&before);
+    assert_eq!(about(apart), seconds(2), "fetches of one key are a second apart");
+}
+
+#[test]
+fn st_10_d10_a_challenge_that_asks_for_something_else_renews_nothing() {
     let script = Script::new();
     script.token("T1", 3600);
     let (source, events) = listen(builder(&script));
