@@ -40,8 +40,8 @@ use std::time::Duration;
 
 use client_credentials::test_util::{ManualClock, Script};
 use client_credentials::{
-    Attempt, CallSettings as _, Clock as _, Credentials, Error, EventKind, SystemClock, TokenRequest, TokenSource,
-    TokenSourceBuilder, TransportError, TransportErrorKind, UreqTransport,
+    Attempt, CallSettings as _, Clock as _, Credentials, Error, EventKind, Moment, SystemClock, TokenRequest,
+    TokenSource, TokenSourceBuilder, TransportError, TransportErrorKind, UreqTransport,
 };
 use kinds::KINDS;
 use loopback::{

@@ -121,6 +121,42 @@ fn a_stuck_renewal_gives_the_caller_the_original_401_in_time() {
     assert_eq!(auth.requests().len(), 2);
 }
 
+/// The real clock, set ahead by this many seconds.
+#[derive(Clone, Default)]
+struct Ahead(Arc<AtomicUsize>);
+
+impl client_credentials::Clock for Ahead {
+    fn now(&self) -> Moment {
+        let (now, by) = (SystemClock.now(), Duration::from_secs(self.0.load(Ordering::SeqCst) as u64));
+        Moment::new(now.monotonic() + by, now.wall() + by)
+    }
+
+    fn sleep(&self, pause: Duration) {
+        SystemClock.sleep(pause);
+    }
+}
+
+/// The token has 200 s left and the agent 2 s. Only the first call waits, and only for half of its time.
+#[test]
+fn d41_a_renewal_that_hangs_fails_none_of_four_calls_while_the_token_is_usable() {
+    for at_once in [false, true] {
+        let auth = Server::replies([token_reply("T1"), Reply::never(), Reply::never()]);
+        let api = Server::wants("T1");
+        let clock = Ahead::default();
+        let source = asks(&auth, &api.url("/"), UreqTransport::new()).clock(clock.clone()).build().expect("a source");
+        source.token().expect("a token");
+        clock.0.store(3400, Ordering::SeqCst);
+        let agent = source.wrap(config().timeout_global(Some(Duration::from_secs(2))).build().into());
+        let call = || assert_eq!(text(get(&agent, &api.url("/"))), "fine");
+        if at_once {
+            thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(call))));
+        } else {
+            (0..4).for_each(|_| call());
+        }
+        assert_eq!((api.tokens(), auth.requests().len()), (vec!["T1".to_owned(); 4], 2));
+    }
+}
+
 /// A body during whose reading time passes.
 struct Slow(ManualClock, &'static [u8]);
 

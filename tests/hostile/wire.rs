@@ -35,6 +35,25 @@ fn whoever_is_slow_or_silent_is_waited_for_until_the_deadline_and_no_longer() {
 }
 
 #[test]
+fn eight_threads_at_an_endpoint_that_hangs_make_one_request_and_share_its_timeout() {
+    let server = TokenServer::start().unwrap();
+    server.always(Step::Stall);
+    let source = builder(&server).timeout(TIMEOUT).build().unwrap();
+    let (_, took) = timed(|| {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                let timeout = End::Transport(TransportErrorKind::Timeout);
+                scope.spawn(|| expect("hangs", &source.token(), &{ timeout }));
+            }
+        });
+    });
+    assert_eq!((server.requests().len(), server.connections()), (1, 1));
+    // One after the other, they would take eight times as long as one.
+    assert!(took < TIMEOUT * 4, "{took:?}");
+    assert!(source.inspect().last_error.is_some());
+}
+
+#[test]
 fn whoever_is_slow_but_done_in_time_is_heard() {
     run(vec![
         ("a body of one byte each ms", good().slow_body(Duration::from_millis(1)), End::Token(Some(3600))),
