@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use client_credentials::{
     BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport,
@@ -20,6 +20,9 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 const ITEMS: &str = "https://api.example/items";
 const READ_ONLY: &str = "https://api.example/read-only";
 const ONE_SECOND: &str = "https://api.example/one-second";
+/// The provider counts whole seconds, so its tokens of one second die up to a second early. For this
+/// resource it shows no tolerance.
+const ONE_SECOND_AT_MOST: &str = "https://api.example/one-second-at-most";
 
 #[test]
 fn a_token_by_basic_opens_the_api() {
@@ -74,6 +77,27 @@ fn tokens_of_one_second_expire_under_steady_calls_and_no_call_fails() {
 }
 
 #[test]
+fn d34_tokens_that_die_before_their_second_is_over_fail_none_of_48_calls() {
+    let source = TokenSource::new(credentials("expiry-at-most"), request(ONE_SECOND_AT_MOST)).expect("a good source");
+    let agent = source.agent();
+    // Tokens die when a second of the wall clock ends. From here, each has more than half of one left.
+    let of_a_second = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_millis();
+    thread::sleep(Duration::from_millis(u64::from(1300 - of_a_second)));
+    let begin = Instant::now();
+    for call in 0..48 {
+        thread::sleep((Duration::from_millis(250) * call).saturating_sub(begin.elapsed()));
+        get(&agent, "/items?expiry-at-most");
+    }
+    let seconds = begin.elapsed().as_secs();
+
+    let answers = answers("GET /items?expiry-at-most");
+    assert_eq!(answers["200"], 48, "{answers}");
+    assert!(answers["401"].as_u64() >= Some(4), "tokens were in use until they died: {answers}");
+    let requests = token_requests("expiry-at-most");
+    assert!(requests <= seconds + 1, "{requests} token requests in {seconds} s");
+}
+
+#[test]
 fn a_get_with_a_revoked_token_is_replayed_with_a_new_one() {
     let source = source("revoked-get");
     let agent = source.agent();
@@ -84,6 +108,29 @@ fn a_get_with_a_revoked_token_is_replayed_with_a_new_one() {
     assert_ne!(text(&after, "token_sha256"), text(&before, "token_sha256"));
     assert_eq!(token_requests("revoked-get"), 2);
     assert_eq!(answers("GET /items?revoked"), json!({ "200": 2, "401": 1 }));
+}
+
+#[test]
+fn d34_a_second_revocation_within_ten_seconds_is_survived_like_the_first() {
+    let source = source("revoked-twice");
+    let agent = source.agent();
+    let mut tokens = vec![text(&get(&agent, "/items?revoked-twice"), "token_sha256").to_owned()];
+    for _ in 0..2 {
+        revoke(&source, "revoked-twice");
+        tokens.push(text(&get(&agent, "/items?revoked-twice"), "token_sha256").to_owned());
+    }
+    tokens.dedup();
+    assert_eq!((tokens.len(), token_requests("revoked-twice")), (3, 3));
+    assert_eq!(answers("GET /items?revoked-twice"), json!({ "200": 3, "401": 2 }));
+}
+
+#[test]
+fn both_attempts_with_a_revoked_token_use_one_connection() {
+    let source = source("revoked-at-first");
+    revoke(&source, "revoked-at-first");
+    get(&source.agent(), "/items?revoked-at-first");
+    assert_eq!(answers("GET /items?revoked-at-first"), json!({ "200": 1, "401": 1 }));
+    assert_same_connection("GET /items?revoked-at-first");
 }
 
 #[test]
@@ -209,6 +256,19 @@ fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_se
 }
 
 #[test]
+fn over_tls_a_refused_token_costs_one_handshake() {
+    let trusting = || Agent::config_builder().tls_config(server().tls.trust());
+    let transport = UreqTransport::with_agent(trusting().build().into());
+    let source = TokenSource::builder(credentials("tls-at-first"), server().tls.request()).transport(transport).build();
+    let source = source.expect("a good source");
+    revoke(&source, "tls-at-first");
+    let agent = source.wrap(trusting().build().into());
+    read(agent.get(server().tls.api("/items?tls-at-first")).call().expect("an answer of the API"));
+    assert_eq!(answers("GET /items?tls-at-first"), json!({ "200": 1, "401": 1 }));
+    assert_same_connection("GET /items?tls-at-first");
+}
+
+#[test]
 fn a_certificate_of_an_unknown_authority_is_refused_before_the_secret_is_sent() {
     let source = TokenSource::new(credentials("tls-unknown"), server().tls.request()).expect("a good source");
     let error = source.agent().get(server().tls.api("/items?tls-unknown")).call().expect_err("nobody is trusted");
@@ -283,6 +343,13 @@ fn bare() -> Agent {
 /// How often the API has answered this request line with which status.
 fn answers(line: &str) -> Value {
     stats()["api"][line].take()
+}
+
+/// Both requests with this request line came on one connection, which over TLS means one handshake.
+fn assert_same_connection(line: &str) {
+    let stats = stats();
+    let connections: Vec<_> = stats["connections"][line].as_array().expect("connections").iter().collect();
+    assert!(matches!(connections[..], [first, second] if first == second), "{connections:?}");
 }
 
 fn stats() -> Value {

@@ -26,14 +26,15 @@ const RESOURCES = [
   { uri: 'https://api.example/read-only', scope: 'read', ttl: 300 },
   { uri: 'https://api.example/three-seconds', scope: 'read write', ttl: 3 },
   { uri: 'https://api.example/one-second', scope: 'read write', ttl: 1 },
+  { uri: 'https://api.example/one-second-at-most', scope: 'read write', ttl: 1, tolerance: 0 },
 ];
 const DEFAULT_RESOURCE = RESOURCES[0].uri;
 
 // The provider rounds the moment of expiry down to a whole second, so a token
 // announced for 1 second would live from 0 to 1 second, and no client could know
-// when it ends. This much tolerance, which real APIs have too, makes it live from
-// 1 to 2: never less than announced.
-const TOLERANCE_SECONDS = 1;
+// when it ends. This many seconds of tolerance, which real APIs have too, make it
+// live from 1 to 2: never less than announced.
+const TOLERANCE = 1;
 
 const PRINTABLE_ASCII = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 0x20 + i));
 
@@ -48,11 +49,15 @@ const CLIENTS = [
   basic('admin', 'admin-secret'),
   basic('caching', 'caching-secret'),
   basic('expiry', 'expiry-secret'),
+  basic('expiry-at-most', 'expiry-at-most-secret'),
   basic('revoked-get', 'revoked-get-secret'),
   basic('revoked-post', 'revoked-post-secret'),
+  basic('revoked-twice', 'revoked-twice-secret'),
+  basic('revoked-at-first', 'revoked-at-first-secret'),
   basic('wrong-secret', 'wrong-secret-secret'),
   basic('tls', 'tls-secret'),
   basic('tls-unknown', 'tls-unknown-secret'),
+  basic('tls-at-first', 'tls-at-first-secret'),
   basic('id:with:colons', 'se:cr:et'),
   basic('id with space', ' secret with space '),
   // Decoding one time too many turns `%41` into `A`.
@@ -71,11 +76,24 @@ const CLIENTS = [
 // How the API authenticates to the introspection endpoint; it gets no tokens.
 const API_CLIENT = basic('items-api', randomBytes(32).toString('hex'));
 
-// Token requests per client, and answers of the API per request line and status. A
-// test marks its request lines with a query of its own.
-const stats = { token_requests: {}, api: {} };
+// Token requests per client, and per request line of the API how often it answered
+// with which status, and the number of the connection of each request. A test marks
+// its request lines with a query of its own.
+const stats = { token_requests: {}, api: {}, connections: {} };
 
 const count = (counts, key) => { counts[key] = (counts[key] ?? 0) + 1; };
+
+// Over TLS, the socket of a request belongs to one handshake.
+const sockets = new WeakMap();
+let connections = 0;
+
+function connectionOf(socket) {
+  if (!sockets.has(socket)) {
+    connections += 1;
+    sockets.set(socket, connections);
+  }
+  return sockets.get(socket);
+}
 
 const records = new Map();
 
@@ -84,7 +102,8 @@ const records = new Map();
 const store = (model) => ({
   find: async (id) => records.get(`${model}:${id}`),
   upsert: async (id, payload) => {
-    records.set(`${model}:${id}`, { ...payload, exp: payload.exp + TOLERANCE_SECONDS });
+    const tolerance = RESOURCES.find(({ uri }) => uri === payload.aud)?.tolerance ?? TOLERANCE;
+    records.set(`${model}:${id}`, { ...payload, exp: payload.exp + tolerance });
   },
   destroy: async (id) => { records.delete(`${model}:${id}`); },
 });
@@ -232,8 +251,9 @@ function apiOf(introspectionEndpoint) {
       const body = Buffer.concat(await request.toArray());
       [status, json, headers] = await answer(request, body, introspectionEndpoint);
       if (json !== stats) {
-        const line = (stats.api[`${request.method} ${request.url}`] ??= {});
-        count(line, status);
+        const line = `${request.method} ${request.url}`;
+        count(stats.api[line] ??= {}, status);
+        (stats.connections[line] ??= []).push(connectionOf(request.socket));
       }
     } catch (err) {
       console.error(err);
