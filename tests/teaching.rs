@@ -997,6 +997,7 @@ fn an_answer_without_a_token_names_the_members_that_are_there() {
         ("{}".to_owned(), ""),
         (r#"{"a\r\nb":1,"hush-hush":2}"#.to_owned(), r", only a\r\nb, [redacted]"),
         (format!(r#"{{"{long}":1}}"#), ", only nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn..."),
+        (r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1}"#.to_owned(), ", only a, b, c, d, e, f, g, h"),
         (
             r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}"#.to_owned(),
             ", only a, b, c, d, e, f, g, h and 2 more",
