@@ -94,7 +94,7 @@ impl Moment {
 }
 
 /// The end of a time limit, on the monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     at: Instant,
     budget: Duration,
@@ -108,6 +108,11 @@ impl Deadline {
         // most.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         Self { at: now.checked_add(budget.min(YEAR)).unwrap_or(now), budget, setting }
+    }
+
+    /// Returns the one that ends first.
+    pub(crate) fn min(self, other: Self) -> Self {
+        if other.at < self.at { other } else { self }
     }
 
     pub(crate) fn left(self, now: Instant) -> Duration {
