@@ -121,8 +121,8 @@ fn a_time_out_names_the_setting_whose_limit_ended_the_token_request() {
         assert_eq!(named(builder), (TransportErrorKind::Timeout, expected.to_owned()));
     }
     let auth = Server::replies([Reply::never()]);
-    let source = asks(&auth, API, UreqTransport::with_agent(config().build().into())).build().expect("a source");
-    let error = source.token_within(SHORT).expect_err("an error").to_string();
+    let builder = asks(&auth, API, UreqTransport::with_agent(config().build().into())).retries(0);
+    let error = builder.build().expect("a source").token_within(SHORT).expect_err("an error").to_string();
     assert!(error.ends_with("(TokenSource::token_within)"), "{error}");
 }
 
