@@ -230,6 +230,9 @@ mod over_the_network {
 
     use super::*;
 
+    /// A port of this machine that refuses connections: the system gives out none so low.
+    const CLOSED: &str = "127.0.0.1:1";
+
     /// What the `log` crate was told, by all tests of this file.
     static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -393,16 +396,13 @@ mod over_the_network {
 
     #[test]
     fn the_first_program_prints_what_to_fix_for_a_host_that_cannot_be_reached() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let host = listener.local_addr().expect("an address");
-        drop(listener);
-        let told = first_program(&format!("http://{host}/token"), ITEMS);
+        let told = first_program(&format!("http://{CLOSED}/token"), ITEMS);
         // The system's own words are last.
         let (told, cause) = told.split_once("; caused by: ").expect("a cause");
         assert_eq!(
             told,
             format!(
-                "Error: Other(token request to {host}: could not connect; check the host, the network and, if you need \
+                "Error: Other(token request to {CLOSED}: could not connect; check the host, the network and, if you need \
                  one, the proxy (UreqTransport::with_agent)"
             )
         );
@@ -491,13 +491,10 @@ mod over_the_network {
 
     #[test]
     fn mistake_10_nobody_listens() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let host = listener.local_addr().expect("an address");
-        drop(listener);
         assert_eq!(
-            error_at(&format!("http://{host}/token")),
+            error_at(&format!("http://{CLOSED}/token")),
             format!(
-                "token request to {host}: could not connect; check the host, the network and, if you need one, the \
+                "token request to {CLOSED}: could not connect; check the host, the network and, if you need one, the \
                  proxy (UreqTransport::with_agent)"
             )
         );

@@ -45,8 +45,9 @@ use client_credentials::{
 };
 use kinds::KINDS;
 use loopback::{
-    Framing, Outcome, Received, Reply, SECRET, Server, agent, assert_bytes, assert_same, builder, challenge, config,
-    invalid_token, json_reply, lock, our_error, outside, redirect, reply, source, status, text, token_reply, tokens,
+    CLOSED, Framing, Outcome, Received, Reply, SECRET, Server, agent, assert_bytes, assert_same, builder, challenge,
+    config, invalid_token, json_reply, lock, our_error, outside, redirect, reply, source, status, text, token_reply,
+    tokens,
 };
 use ureq::config::{AutoHeaderValue, Config, ConfigBuilder, RedirectAuthHeaders};
 use ureq::http::{Request, Response};

@@ -191,8 +191,8 @@ fn d40_a_connection_that_takes_too_long_for_a_hurried_caller_is_a_failure_like_a
 
 #[test]
 fn what_went_wrong_below_http_is_sorted_by_kind_and_retried_where_that_may_help() {
-    let gone = Server::replies([]).url("/token");
-    let request = TokenRequest::new(&gone).expect("a request").audience("https://api.example.com");
+    let request =
+        TokenRequest::new(&format!("http://{CLOSED}/token")).expect("a request").audience("https://api.example.com");
     let script = Script::new();
     let refused = TokenSource::builder(Credentials::new("id", SECRET), request)
         .transport(UreqTransport::new())

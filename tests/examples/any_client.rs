@@ -1,4 +1,4 @@
-use crate::loopback::{Reply, SECRET, Server, invalid_token, json_reply, redirect, reply, token_reply};
+use crate::loopback::{CLOSED, Reply, SECRET, Server, invalid_token, json_reply, redirect, reply, token_reply};
 use crate::run::{CLIENT, Program, basic, example};
 
 fn any_client(auth: &Server) -> Program {
@@ -70,8 +70,7 @@ fn limits_hold() {
 #[test]
 fn failures_keep_their_causes() {
     let api = Server::replies([]);
-    let free = Server::replies([]).url("/token");
-    let run = example("any_client").client(&free).args([api.url("/")]).run();
+    let run = example("any_client").client(&format!("http://{CLOSED}/token")).args([api.url("/")]).run();
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("token request to 127.0.0.1:") && run.stderr.contains("refused"), "{run:?}");
     let run = example("any_client").client("https://127.0.0.1:9/token").args([api.url("/")]).run();

@@ -17,6 +17,9 @@ use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, SendBody};
 
+/// A port of this machine that refuses connections. One that a server gave back could be another
+/// server's by now; the system gives out none so low.
+pub const CLOSED: &str = "127.0.0.1:1";
 /// What must never show.
 pub const SECRET: &str = "hush-hush";
 
