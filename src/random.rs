@@ -3,7 +3,6 @@
 //! keys. Imports nothing from this crate.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::LazyLock;
 
 /// Returns a number from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are plenty")]
@@ -19,15 +18,13 @@ pub(crate) fn random_bytes() -> [u8; 16] {
     bytes
 }
 
-/// Tells a value from others without keeping it: 64 bits of a hash whose keys are random and never
-/// leave this process.
+/// Tells a value from others without keeping it: 64 bits of a hash with random keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
 
 impl Fingerprint {
-    pub(crate) fn of(value: &impl Hash) -> Self {
-        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        Self(KEYS.hash_one(value))
+    pub(crate) fn of(value: &impl Hash, keys: &RandomState) -> Self {
+        Self(keys.hash_one(value))
     }
 }
 

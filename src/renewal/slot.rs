@@ -658,9 +658,14 @@ mod tests {
         assert!(slot.is_running(fetch) && slot.held(&Settings::default()).is_none());
     }
 
+    fn proof(secret: &str) -> Fingerprint {
+        static KEYS: std::sync::LazyLock<std::hash::RandomState> = std::sync::LazyLock::new(Default::default);
+        Fingerprint::of(&secret, &KEYS)
+    }
+
     /// Fails because this secret was refused.
     fn refuse_secret(slot: &mut Slot, secret: &str, now: u64) -> Fingerprint {
-        let (fetch, refused) = (lead(slot, now), Fingerprint::of(&secret));
+        let (fetch, refused) = (lead(slot, now), proof(secret));
         let outcome = Outcome::Failed { error: error(), given: None, refused: Some(refused) };
         slot.finish(fetch, outcome, at(now), &Settings::default());
         refused
@@ -685,7 +690,7 @@ mod tests {
         slot.asked(old, false, at(5));
         assert!(asks(&mut slot, 5).is_none() && asks(&mut slot, 6) == Some(old));
         // A word on another secret changes nothing.
-        slot.asked(Fingerprint::of(&"older"), true, at(6));
+        slot.asked(proof("older"), true, at(6));
         assert!(asks(&mut slot, 9).is_none());
         slot.asked(old, true, at(9));
         assert_eq!(word(&poll(&mut slot, 9)), "lead");
@@ -698,7 +703,7 @@ mod tests {
         let busy = http::Response::builder().status(401).header("retry-after", "3600").body("").expect("an answer");
         let request = crate::protocol::request::TokenRequest::new("https://auth.example.com/token").expect("one");
         let error = request.decode(&busy, at(0)).expect_err("a refusal");
-        let refused = Some(Fingerprint::of(&"old"));
+        let refused = Some(proof("old"));
         slot.finish(fetch, Outcome::Failed { error, given: None, refused }, at(0), &Settings::default());
         assert!(asks(&mut slot, 1) == refused);
         assert!(asks(&mut slot, 31).is_none() && asks(&mut slot, 32) == refused);

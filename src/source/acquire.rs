@@ -95,10 +95,10 @@ impl TokenSource {
 
     /// Asks the closure whether it has replaced a secret that was refused. No lock is held meanwhile.
     fn is_replaced(&self, refused: Fingerprint) -> bool {
-        let replacement = self.replacement(refused);
-        let replaced = matches!(replacement, Ok(Some(_)));
+        let proof = self.0.credentials.authenticate();
+        let replaced = proof.as_ref().is_ok_and(|proof| self.is_another(proof, refused));
         self.0.slot.asked(refused, replaced, self.0.clock.now());
-        if let Err(error) = &replacement {
+        if let Err(error) = &proof {
             self.emit(EventKind::NotSent { error });
         }
         replaced

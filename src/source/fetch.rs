@@ -23,22 +23,19 @@ impl TokenSource {
         deadline: Deadline,
         events: &mut Vec<Told>,
     ) -> Result<AccessToken, Failed> {
-        let (mut retry, mut retries_left, mut proof, mut asked_again) = (0, retries, None, false);
+        let (mut retry, mut retries_left, mut asked_again) = (0, retries, false);
+        let mut proof = self.0.credentials.authenticate();
         loop {
-            let failed = match self.attempt(proof.take(), reason, retry, deadline, events) {
+            let failed = match self.attempt(&proof, reason, retry, deadline, events) {
                 Ok(token) => return Ok(token),
                 Err(failed) => failed,
             };
-            let time_left = || deadline.left(self.0.clock.monotonic());
+            drop(proof);
             let pause = match failed.refused {
                 // Once, whatever the number of retries (D49).
-                Some(refused) if !asked_again && !time_left().is_zero() => {
+                Some(_) if !asked_again => {
                     asked_again = true;
-                    proof = self.replacement(refused).unwrap_or_else(|error| {
-                        events.push(Told::NotSent(error));
-                        None
-                    });
-                    proof.as_ref().map(|_| Duration::ZERO)
+                    Some(Duration::ZERO)
                 }
                 _ if retries_left == 0 => None,
                 _ => {
@@ -46,25 +43,35 @@ impl TokenSource {
                     retry_pause(&failed.error, retry, random())
                 }
             };
+            let is_in_time = |pause: Duration| pause < deadline.left(self.0.clock.monotonic());
             match pause {
-                Some(pause) if pause < time_left() => self.0.clock.sleep(pause),
+                Some(pause) if is_in_time(pause) => self.0.clock.sleep(pause),
                 _ => return Err(failed),
+            }
+            proof = self.0.credentials.authenticate();
+            match (failed.refused, &proof) {
+                (None, _) => {}
+                (Some(refused), Ok(proof)) if self.is_another(proof, refused) && is_in_time(Duration::ZERO) => {}
+                (Some(_), Ok(_)) => return Err(failed),
+                (Some(_), Err(error)) => {
+                    events.push(Told::NotSent(error.clone()));
+                    return Err(failed);
+                }
             }
             retry += 1;
         }
     }
 
-    /// Asks the closure again after its secret was refused. Returns the proof of now if it is
-    /// another one.
-    pub(super) fn replacement(&self, refused: Fingerprint) -> Result<Option<Authentication>, Error> {
-        let proof = self.0.credentials.authenticate()?;
-        Ok(Some(proof).filter(|proof| Fingerprint::of(proof) != refused))
+    /// Whether this is not the proof that was refused.
+    pub(super) fn is_another(&self, proof: &Authentication, refused: Fingerprint) -> bool {
+        self.0.slot.fingerprint(proof) != refused
     }
 
-    /// Sends one token request, with this proof or else a new one.
+    /// Sends one token request. Not inlined, because that is smaller.
+    #[inline(never)]
     fn attempt(
         &self,
-        proof: Option<Authentication>,
+        proof: &Result<Authentication, Error>,
         reason: Reason,
         retry: u32,
         deadline: Deadline,
@@ -77,9 +84,8 @@ impl TokenSource {
             retry,
             ..Attempt::new(self.0.clock.now(), random_bytes())
         };
-        let encoded = |proof| self.0.request.encode_with(&proof).map(|request| (request, proof));
-        let made = proof.map_or_else(|| self.0.credentials.authenticate(), Ok).and_then(encoded);
-        let (request, proof) = made.map_err(|error| {
+        let encoded = |proof| Ok((self.0.request.encode_with(proof)?, proof));
+        let (request, proof) = proof.as_ref().map_err(Clone::clone).and_then(encoded).map_err(|error| {
             events.push(Told::NotSent(error.clone()));
             Failed { error, refused: None }
         })?;
@@ -96,7 +102,7 @@ impl TokenSource {
                 let result = if response.body().len() > attempt.max_body {
                     Err(failed(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")))
                 } else {
-                    self.0.request.decode_sent(&response, sent_at, Some(&proof))
+                    self.0.request.decode_sent(&response, sent_at, Some(proof))
                 };
                 response.body_mut().zeroize();
                 result
@@ -109,7 +115,7 @@ impl TokenSource {
         events.extend(ignored.map(|found| Told::LifetimeIgnored { found }));
         result.map_err(|error| {
             let may_be_another = self.0.credentials.may_change() && error.may_be_the_secret();
-            Failed { error, refused: may_be_another.then(|| Fingerprint::of(&proof)) }
+            Failed { error, refused: may_be_another.then(|| self.0.slot.fingerprint(proof)) }
         })
     }
 }

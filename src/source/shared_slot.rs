@@ -5,6 +5,7 @@
 //! The lock is held only to read or update the slot, never during a token request. If the
 //! fetching thread panics, a drop guard marks the fetch as abandoned, so waiters are woken.
 
+use std::hash::{Hash, RandomState};
 use std::process;
 use std::sync::PoisonError;
 #[cfg(not(all(test, loom)))]
@@ -42,6 +43,8 @@ pub(crate) struct SharedSlot {
     generation: AtomicUsize,
     /// The generation in which a token was accepted last.
     accepted: AtomicUsize,
+    /// For the fingerprints of proofs, which sources with this slot compare.
+    keys: RandomState,
 }
 
 /// What came of waiting for a fetch.
@@ -80,6 +83,7 @@ impl SharedSlot {
             finished: Condvar::new(),
             generation: AtomicUsize::new(0),
             accepted: AtomicUsize::new(usize::MAX),
+            keys: RandomState::new(),
         }
     }
 
@@ -107,6 +111,11 @@ impl SharedSlot {
         if state.slot.is_running(fetch) {
             state.leader = Some(this_thread());
         }
+    }
+
+    /// Tells proofs apart, within this slot.
+    pub(crate) fn fingerprint(&self, proof: &impl Hash) -> Fingerprint {
+        Fingerprint::of(proof, &self.keys)
     }
 
     /// Records what a caller has found out after [`Next::Fail`] told it to ask.
