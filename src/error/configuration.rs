@@ -51,13 +51,17 @@ impl StdError for ConfigurationError {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct CredentialsError {
-    pub(crate) client_id: String,
+    /// `None` if it comes from the closure, too.
+    pub(crate) client_id: Option<String>,
     pub(crate) cause: Cause,
 }
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the secret of client {:?} could not be read", self.client_id)
+        match &self.client_id {
+            Some(client_id) => write!(f, "the secret of client {client_id:?} could not be read"),
+            None => f.write_str("the client id and secret could not be read"),
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
 
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
-type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
+/// Returns a secret, and the id that belongs to it if that is not fixed.
+type Provider = dyn Fn() -> Result<(Option<String>, Secret), ProviderError> + Send + Sync;
 
 /// The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3).
 ///
@@ -22,6 +23,7 @@ type Provider = dyn Fn() -> Result<Secret, ProviderError> + Send + Sync;
 /// |---|---|---|
 /// | [`new`](Self::new) | `client_secret_basic` | `Authorization: Basic ...` |
 /// | [`new`](Self::new)[`.in_body()`](Self::in_body) | `client_secret_post` | `client_id` and `client_secret` in the body |
+/// | [`with_secret_from`](Self::with_secret_from), [`with_id_and_secret_from`](Self::with_id_and_secret_from) | as `new` | what a closure returns |
 /// | [`public`](Self::public) | `none` | `client_id` in the body; the proof is a client certificate or the grant |
 /// | [`none`](Self::none) | - | nothing; the proof is the grant or a header of the request |
 ///
@@ -39,9 +41,20 @@ pub struct Credentials(Method);
 
 #[derive(Clone)]
 enum Method {
-    Secret { client_id: String, secret: SecretFrom, sent: Sent, id_in_body: bool },
-    Public { client_id: String, instance: Instance },
-    None { instance: Instance },
+    /// Without an id, the secret's provider returns it.
+    Secret {
+        client_id: Option<String>,
+        secret: SecretFrom,
+        sent: Sent,
+        id_in_body: bool,
+    },
+    Public {
+        client_id: String,
+        instance: Instance,
+    },
+    None {
+        instance: Instance,
+    },
 }
 
 #[derive(Clone)]
@@ -70,12 +83,7 @@ impl Credentials {
     /// ```
     #[must_use]
     pub fn new(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
-        Self(Method::Secret {
-            client_id: client_id.into(),
-            secret: SecretFrom::Value(secret.into()),
-            sent: Sent::Basic(BasicEncoding::default()),
-            id_in_body: false,
-        })
+        Self::with(Some(client_id.into()), SecretFrom::Value(secret.into()))
     }
 
     /// Makes credentials whose secret comes from a closure, for instance from a file, a vault or
@@ -101,12 +109,44 @@ impl Credentials {
     where
         F: Fn() -> Result<Secret, ProviderError> + Send + Sync + 'static,
     {
-        Self(Method::Secret {
-            client_id: client_id.into(),
-            secret: SecretFrom::Provider(Arc::new(provider), Instance::default()),
-            sent: Sent::Basic(BasicEncoding::default()),
-            id_in_body: false,
-        })
+        let provider = move || Ok((None, provider()?));
+        Self::with(Some(client_id.into()), SecretFrom::Provider(Arc::new(provider), Instance::default()))
+    }
+
+    /// Makes credentials whose id and secret come from one closure, because they change together.
+    ///
+    /// Vault's secrets engine for Azure, for one, makes a new application for each lease, with an id
+    /// and a secret of its own. Read both in one step: an id and a secret that do not belong together
+    /// are refused.
+    ///
+    /// The closure is called as that of [`with_secret_from`](Self::with_secret_from) is. Before it
+    /// was called, nobody knows the id: [`client_id`](Self::client_id) and
+    /// [`Event::client_id`](crate::Event::client_id) are `None`.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, Secret, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// # let read_lease = || Ok::<_, std::io::Error>(String::from("my-client\ns3cret"));
+    /// let credentials = Credentials::with_id_and_secret_from(move || {
+    ///     let lease = read_lease()?;
+    ///     let (id, secret) = lease.split_once('\n').ok_or("a lease has two lines")?;
+    ///     Ok((id.to_owned(), Secret::from(secret)))
+    /// });
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
+    /// assert_eq!(sent.headers()["authorization"], "Basic bXktY2xpZW50OnMzY3JldA==");
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_id_and_secret_from<F>(provider: F) -> Self
+    where
+        F: Fn() -> Result<(String, Secret), ProviderError> + Send + Sync + 'static,
+    {
+        let provider = move || provider().map(|(client_id, secret)| (Some(client_id), secret));
+        Self::with(None, SecretFrom::Provider(Arc::new(provider), Instance::default()))
+    }
+
+    fn with(client_id: Option<String>, secret: SecretFrom) -> Self {
+        Self(Method::Secret { client_id, secret, sent: Sent::Basic(BasicEncoding::default()), id_in_body: false })
     }
 
     /// Makes credentials that send only the `client_id`. The client proves its identity by a client
@@ -214,7 +254,8 @@ impl Credentials {
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match &self.0 {
-            Method::Secret { client_id, .. } | Method::Public { client_id, .. } => Some(client_id),
+            Method::Secret { client_id, .. } => client_id.as_deref(),
+            Method::Public { client_id, .. } => Some(client_id),
             Method::None { .. } => None,
         }
     }
@@ -237,14 +278,15 @@ impl Credentials {
     pub(crate) fn authenticate(&self) -> Result<Authentication, Error> {
         match &self.0 {
             Method::Secret { client_id, secret, sent, id_in_body } => {
-                let secret = match secret {
-                    SecretFrom::Value(secret) => secret.clone(),
+                let (id, secret) = match secret {
+                    SecretFrom::Value(secret) => (None, secret.clone()),
                     SecretFrom::Provider(provider, _) => provider().map_err(|cause| {
                         let client_id = client_id.clone();
                         Error::Credentials(Arc::new(CredentialsError { client_id, cause: cause.into() }))
                     })?,
                 };
-                present(client_id, secret, *sent, *id_in_body)
+                let client_id = id.as_ref().or(client_id.as_ref());
+                present(client_id.map_or("", String::as_str), secret, *sent, *id_in_body)
             }
             Method::Public { client_id, .. } => {
                 check("id", client_id)?;
@@ -262,7 +304,9 @@ impl Credentials {
             Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent, id_in_body } => {
                 // Each encoding writes this differently, so how the secret is sent is part of the
                 // key.
-                let shown = present(client_id, Secret::from("+ "), *sent, *id_in_body)?;
+                const ANY: &str = "+ ";
+                let client_id = client_id.as_deref().unwrap_or(ANY);
+                let shown = present(client_id, Secret::from(ANY), *sent, *id_in_body)?;
                 Ok((shown, Some(instance.clone())))
             }
             Method::Public { instance, .. } | Method::None { instance } => {
@@ -396,6 +440,30 @@ mod tests {
         assert!(error.is_retryable());
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
         assert_eq!(cause, "vault is sealed");
+    }
+
+    #[test]
+    fn d38_id_and_secret_come_from_one_call_of_one_closure() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let calls = AtomicU32::new(0);
+        let credentials = Credentials::with_id_and_secret_from(move || match calls.fetch_add(1, Ordering::SeqCst) {
+            number @ 0..2 => Ok((format!("id-{number}"), Secret::from(format!("secret-{number}")))),
+            2 => Ok((String::new(), Secret::from("s"))),
+            _ => Err("vault is sealed".into()),
+        });
+        assert_eq!((credentials.client_id(), credentials.may_change()), (None, true));
+        assert!(!format!("{credentials:?}").contains("secret-"));
+        // Making a key does not call it.
+        assert!(credentials.identity().expect("good").1 == credentials.clone().identity().expect("good").1);
+        assert_eq!(basic_header(&credentials), "Basic aWQtMDpzZWNyZXQtMA==");
+        let Ok(Authentication::Body { client_id, secret }) = credentials.clone().in_body().authenticate() else {
+            panic!("not in the body");
+        };
+        assert_eq!((&*client_id, secret.secret()), ("id-1", "secret-1"));
+        let refused = credentials.authenticate().err().expect("an empty id").to_string();
+        assert!(refused.contains("the client id is empty"), "{refused}");
+        let error = credentials.authenticate().err().expect("refused");
+        assert_eq!(error.to_string(), "the client id and secret could not be read");
     }
 
     #[test]

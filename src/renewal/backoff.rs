@@ -109,7 +109,7 @@ mod tests {
         use crate::error::{CredentialsError, TransportError, TransportErrorKind as Kind};
 
         let failed = |kind| TransportError::new(kind, "no").into_error("auth.example.com", true, "");
-        let unread = CredentialsError { client_id: String::new(), cause: std::sync::Arc::from(Box::from("sealed")) };
+        let unread = CredentialsError { client_id: None, cause: std::sync::Arc::from(Box::from("sealed")) };
         let errors = [Kind::Connect, Kind::Closed, Kind::Timeout, Kind::Tls, Kind::BodyTooLarge, Kind::Other]
             .map(failed)
             .into_iter()

@@ -125,6 +125,29 @@ fn d49_a_refused_secret_is_asked_for_once_more_and_the_request_repeated_if_it_is
 }
 
 #[test]
+fn d49_d38_an_id_and_a_secret_that_change_together_are_asked_for_together() {
+    let (vault, auth) = (Vault::new([Some("old"), Some("new")]), Auth::new("new"));
+    let read = vault.clone();
+    let credentials = Credentials::with_id_and_secret_from(move || {
+        let secret = read.read()?;
+        Ok((format!("id-of-{}", secret.secret()), secret))
+    });
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let (log, to) = (Arc::clone(&ids), auth.clone());
+    let transport = move |request: Request<Vec<u8>>, attempt: &Attempt| {
+        let form = form_urlencoded::parse(request.body()).into_owned();
+        log.lock().expect("a log").extend(form.filter(|(name, _)| name == "client_id").map(|(_, id)| id));
+        to.send(request, attempt)
+    };
+    let source = auth.builder(credentials).transport(transport).build().expect("a source");
+    assert_eq!(source.token().expect("a token").secret(), "T2");
+    assert_eq!(*ids.lock().expect("a log"), ["id-of-old", "id-of-new"]);
+    vault.set([None]);
+    let error = source.renew().expect_err("an error");
+    assert!(matches!(error, Error::Credentials(_)), "{error}");
+}
+
+#[test]
 fn d49_the_same_secret_is_not_sent_again() {
     let (vault, auth) = (Vault::new([Some("old")]), Auth::new("new"));
     assert_eq!(code(auth.source(&vault).token()).as_deref(), Some("invalid_client"));
