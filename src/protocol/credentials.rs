@@ -116,11 +116,11 @@ impl Credentials {
     /// Makes credentials whose id and secret come from one closure, because they change together.
     ///
     /// Vault's secrets engine for Azure, for one, makes a new application for each lease, with an id
-    /// and a secret of its own. Read both in one step: an id and a secret that do not belong together
-    /// are refused.
+    /// and a secret of its own. Read both in one step: the server refuses an id with the secret of
+    /// another.
     ///
-    /// The closure is called as that of [`with_secret_from`](Self::with_secret_from) is. Before it
-    /// was called, nobody knows the id: [`client_id`](Self::client_id) and
+    /// The closure is called as that of [`with_secret_from`](Self::with_secret_from) is. Since the id
+    /// is not fixed, [`client_id`](Self::client_id) and
     /// [`Event::client_id`](crate::Event::client_id) are `None`.
     ///
     /// ```
