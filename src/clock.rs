@@ -98,7 +98,7 @@ impl Moment {
 pub(crate) struct Deadline {
     at: Instant,
     budget: Duration,
-    /// What to change for another limit, for the text of an error.
+    /// The setting that holds this limit, for the text of an error.
     pub(crate) setting: &'static str,
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Next {
     Recursion,
 }
 
-/// The part of a fetch that the slot decided.
+/// A fetch to run, as the slot decided it.
 #[derive(Clone, Copy)]
 pub(crate) struct Lead {
     pub(crate) fetch: FetchId,

@@ -241,9 +241,9 @@ impl TokenSource {
         Ok(token)
     }
 
-    /// Reports that an API refused this token, with a 401 or in its own way. The token is dropped only if it is still the
-    /// cached one, and at most once in 10 seconds. Returns whether the next call gets another
-    /// token.
+    /// Reports that an API refused this token, with a 401 or in its own way. The token is dropped
+    /// only if it is still the cached one, and at most once in 10 seconds. Returns whether the next
+    /// call gets another token.
     ///
     /// ```
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};

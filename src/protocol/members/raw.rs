@@ -15,7 +15,7 @@ impl<'de> Object<'de> {
     pub(super) fn read_around<A: MapAccess<'de>>(&mut self, mut members: A) -> Result<Member<'de>, A::Error> {
         while let Some(name) = members.next_key::<&'de RawValue>()? {
             let raw = members.next_value::<&'de RawValue>()?.get();
-            // From bytes, like the body: one parser in the program, not two.
+            // Read as bytes, like the body, so that the program contains only one parser.
             let (name, value) = (name.get().as_bytes(), raw.as_bytes());
             let Ok(Member::Text(name)) = serde_json::from_slice(name) else { continue };
             if let Some((name, place)) = self.place(&name) {
