@@ -15,9 +15,9 @@ const FLOORS: [&[&str]; 21] = [
     &["transport"],
     // Bytes.
     &["protocol::basic", "protocol::challenge", "protocol::members", "protocol::retry_after", "protocol::token"],
-    &["protocol::credentials"],
+    &["protocol::credentials", "protocol::dialect"],
     &["protocol::request"],
-    &["protocol::encode"],
+    &["protocol::encode", "protocol::vendor_settings"],
     &["protocol::decode", "protocol::key"],
     // Time.
     &["renewal::backoff", "renewal::caller", "renewal::queue", "renewal::settings"],

@@ -1,8 +1,8 @@
 //! Decodes the response of the token endpoint: a token (RFC 6749 section 5.1) or an error
 //! (section 5.2).
 //!
-//! Imports `clock`, `error`, `redact`, and from `protocol` the modules `credentials`, `members`,
-//! `request`, `retry_after`, `token`.
+//! Imports `clock`, `error`, `redact`, and from `protocol` the modules `credentials`, `dialect`,
+//! `members`, `request`, `retry_after`, `token`.
 
 mod lifetime;
 mod refusal;
@@ -20,8 +20,9 @@ use crate::clock::Moment;
 use crate::error::{COMPRESSED, Error, ProtocolError, ProtocolErrorKind};
 use crate::protocol::credentials::Authentication;
 use crate::protocol::decode::lifetime::lifetime;
+use crate::protocol::dialect::LifetimeUnit;
 use crate::protocol::members::{Member, NotAnObject, Object};
-use crate::protocol::request::{LifetimeUnit, TokenRequest};
+use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
 use crate::redact::{Excerpt, Redactor};
 

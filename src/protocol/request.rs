@@ -1,11 +1,9 @@
 //! The token request: the parameters that the token endpoint gets (RFC 6749 sections 3.2 and
 //! 4.4.2), and the origins that may receive the token. Imports `error`, `origin`, `redact`,
-//! `protocol::token`.
+//! `protocol::dialect`.
 //!
 //! `TokenRequest::encode` is in `protocol::encode`, and `TokenRequest::decode` in
 //! `protocol::decode`.
-
-mod dialect;
 
 use std::fmt;
 
@@ -13,10 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::error::Error;
 use crate::origin::{self, Endpoint, Origins};
+use crate::protocol::dialect::Dialect;
 use crate::redact::Secret;
-
-pub(crate) use dialect::Dialect;
-pub use dialect::LifetimeUnit;
 
 /// A request for an access token, and the origins that the token may be sent to.
 ///
@@ -102,7 +98,7 @@ const RESERVED_PARAMETERS: [&str; 8] = [
 ];
 
 /// Headers that depend on the body, the connection or the response.
-const RESERVED_HEADERS: [&str; 7] =
+pub(super) const RESERVED_HEADERS: [&str; 7] =
     ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
 
 impl TokenRequest {

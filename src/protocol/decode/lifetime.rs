@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::dialect::LifetimeUnit;
 use crate::protocol::members::Member;
-use crate::protocol::request::LifetimeUnit;
 use crate::protocol::token::Lifetime;
 
 const ZERO: &str = "0";
