@@ -1,4 +1,6 @@
-//! Recipes for identity providers, and answers to "How do I ...?".
+//! How it works, answers to "How do I ...?", and recipes for identity providers.
+//!
+//! [How it works](how_it_works): the life of a token, a 401, and many threads, in three pictures.
 //!
 //! Questions: [How do I ...](how_do_i) name the API, rotate the secret, use a proxy, test my
 //! program, and forty more.
@@ -32,6 +34,62 @@
 //! (`tests/vendors.rs`).
 // Documentation only: no code, and it imports nothing.
 #![cfg(all(any(doc, doctest), feature = "ureq"))]
+
+/// The life of a token, a 401, and many threads, in three pictures.
+///
+/// # The life of a token
+///
+/// The first API request needs a token, so the crate requests one and keeps it in memory. All later
+/// API requests carry this token.
+///
+#[doc = include_str!("../docs/pictures/life.svg")]
+///
+/// - The **renewal window** opens before the token has to be replaced: a fifth of its lifetime, and
+///   5 minutes at most. In this window, one caller requests the second token inside its own call.
+///   All others go on with the first one, so they do not wait. If the renewal fails, the first token
+///   is used until early expiry, and the next renewal is tried after a pause.
+/// - At **early expiry**, 30 seconds before the end of the lifetime (a quarter of it, if that is
+///   less), the token is no longer used. An API request that takes a while, or a clock that differs,
+///   then does no harm. See [`early_expiry`](crate::TokenSourceBuilder::early_expiry).
+/// - The **expiry** is the time of the token request plus `expires_in`, measured by the monotonic
+///   clock. The time of day of this machine may be wrong.
+///
+/// No thread runs in the background, and nothing is requested for a program that makes no calls. If
+/// no caller may wait at all, set
+/// [`renew_in_background`](crate::TokenSourceBuilder::renew_in_background). Processes that started
+/// at the same moment do not renew at the same moment: see [At scale](scale).
+///
+/// # A 401
+///
+/// An API may refuse a token before it expires, because it was revoked or a key was rotated. The
+/// program does not see this 401:
+///
+#[doc = include_str!("../docs/pictures/refusal.svg")]
+///
+/// - The token is dropped only if it still is the cached one. If another thread has replaced it
+///   already, that token is used.
+/// - The request is sent once more at most. The second answer goes to the program, whatever it is.
+/// - The body is sent again if it fits into the
+///   [replay limit](crate::TokenSourceBuilder::replay_limit), 1 MiB. If it does not, the program
+///   gets the 401, and its next request has another token.
+/// - A challenge that says `insufficient_scope` causes no renewal, because another token would be
+///   refused as well.
+/// - An API that refuses every token costs one token request in 10 seconds.
+///
+/// # Many threads
+///
+/// Threads that need a token at the same time share one token request. This is called
+/// single-flight:
+///
+#[doc = include_str!("../docs/pictures/threads.svg")]
+///
+/// - If the token request fails, all threads get its error. It is remembered for a while, so that
+///   the next calls do not repeat it at once.
+/// - Each thread waits no longer than its own time limit. If the thread that fetches runs out of
+///   time, the thread with the most time left goes on.
+/// - Clones of a source, and sources that share a [`TokenCache`](crate::TokenCache), share its
+///   tokens.
+pub mod how_it_works {}
 
 #[doc = include_str!("../docs/how-do-i.md")]
 pub mod how_do_i {}
@@ -82,3 +140,9 @@ pub mod ups {}
 
 #[doc = include_str!("../docs/recipes/zoom.md")]
 pub mod zoom {}
+
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}
+
+#[doc = include_str!("../CHANGELOG.md")]
+pub mod changelog {}

@@ -101,3 +101,20 @@ fn the_check_has_something_to_look_at() {
     let fallible = items.iter().filter(|item| item.can_fail()).count();
     assert!(items.len() > 120 && fallible > 15, "{} items, {fallible} of them fallible", items.len());
 }
+
+/// A registry page has no files beside it, so a relative link leads nowhere there.
+#[test]
+fn every_link_of_the_readme_is_absolute_and_leads_to_a_page_that_exists() {
+    const DOCS: &str = "https://docs.rs/client-credentials/latest/client_credentials/guide/";
+    let readme = include_str!("../README.md");
+    let pages = include_str!("../src/guide.rs");
+    let links: Vec<_> = readme.split("](").skip(1).map(|rest| rest.split_once(')').expect("its end").0).collect();
+    assert!(links.len() > 8);
+    for link in links {
+        assert!(link.starts_with("https://"), "{link}");
+        if let Some(page) = link.strip_prefix(DOCS).filter(|page| !page.is_empty()) {
+            let module = format!("pub mod {} {{}}", page.trim_end_matches('/'));
+            assert!(pages.contains(&module), "{link}");
+        }
+    }
+}

@@ -383,14 +383,17 @@ mod over_the_network {
 
     const ITEMS: &str = "https://api.example.com/v1/items";
 
-    /// What README.md shows, for a server of another name.
+    /// The text blocks of README.md, each in one line.
+    fn shown_in_the_readme(number: usize) -> String {
+        let block = include_str!("../README.md").split("```text\n").nth(number).expect("a text block");
+        block.split_once("\n```").expect("its end").0.replace('\n', " ")
+    }
+
     #[test]
     fn the_first_program_prints_what_to_fix_for_a_wrong_secret() {
         let server = TokenServer::start().expect("a server");
         server.next(Behaviour::json(401, r#"{"error":"invalid_client"}"#));
-        let shown = include_str!("../README.md").split_once("```text\n").expect("the text").1;
-        let shown = shown.split_once("\n```").expect("its end").0.replace('\n', " ");
-        let expected = shown.replace("auth.example.com", &server.address().to_string());
+        let expected = shown_in_the_readme(1).replace("auth.example.com", &server.address().to_string());
         assert_eq!(first_program(&server.url(), ITEMS), expected);
     }
 
@@ -414,13 +417,8 @@ mod over_the_network {
         let (auth, api) = (TokenServer::start().expect("a server"), TokenServer::start().expect("a server"));
         api.next(Behaviour::json(401, ""));
         let origin = format!("http://{}", api.address());
-        assert_eq!(
-            first_program(&auth.url(), &format!("{origin}/v1/items")),
-            format!(
-                "Error: Other(request not authorized: {origin} may not receive this token; if it should, name it with \
-                 TokenRequest::allow_origin)"
-            )
-        );
+        let expected = shown_in_the_readme(2).replace("https://api.example.net", &origin);
+        assert_eq!(first_program(&auth.url(), &format!("{origin}/v1/items")), expected);
     }
 
     /// ureq's `Display` puts a word before it and hides its causes, so a program takes it out of ureq's.

@@ -16,7 +16,7 @@ const RIGHT: f64 = 470.0;
 const TOP: f64 = 52.0;
 const BOTTOM: f64 = 240.0;
 const HOURS: usize = 6;
-/// The ends of the axis, in multiples of the mean. What is less is drawn at the lower end.
+/// The ends of the axis, in multiples of the average. What is less is drawn at the lower end.
 const LEAST: f64 = 0.1;
 const MOST: f64 = 200.0;
 
@@ -31,7 +31,7 @@ struct Curve<'a> {
 pub fn svg(watched: &Watched) -> String {
     let mean = watched.rates(1.0).mean;
     let heading = format!(
-        "Token requests of {} processes that start within a second, in multiples of the mean ({mean:.0} a second)",
+        "Token requests of {} processes that start within a second, in multiples of the average ({mean:.0} a second)",
         grouped(watched.processes)
     );
     let mut svg = format!(
@@ -73,7 +73,7 @@ impl Curve<'_> {
         line(svg, &format!("<path d=\"M{LEFT} {:.0}h14v10h-14Z\" fill=\"{colour}\"/>", row - 10.0));
         line(
             svg,
-            &format!("<text x=\"{}\" y=\"{row}\">{title}: at most {peak:.digits$} times the mean</text>", LEFT + 20.0),
+            &format!("<text x=\"{}\" y=\"{row}\">{title}: at most {peak:.digits$} times the average</text>", LEFT + 20.0),
         );
         let (mut path, mut last) = (format!("M{LEFT} {BOTTOM:.1}"), String::new());
         for (from, height) in steps.zip(heights) {

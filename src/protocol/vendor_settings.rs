@@ -75,11 +75,11 @@ impl TokenRequest {
     }
 
     /// Leaves `grant_type` out of the body. [`Credentials::none`](crate::Credentials::none) is then
-    /// allowed, because nobody can know which proof the server wants.
+    /// allowed, because such a login has client authentication of its own kind.
     ///
-    /// Kno Commerce, Transporeon and Greenhouse want the grant in the query of the URL, which is
-    /// kept as it is; Roller and Personio want it nowhere. The logins of many other vendors take a
-    /// key or a password alone.
+    /// Kno Commerce, Transporeon and Greenhouse expect the grant in the query of the URL, which is
+    /// kept as it is. Roller and Personio do not expect it at all. The logins of many other vendors
+    /// take a key or a password alone.
     ///
     /// ```
     /// # use client_credentials::{Attempt, BodyFormat, Credentials, TokenRequest};
@@ -203,7 +203,7 @@ impl TokenRequest {
     /// Sends the token in another header, or after another scheme than `Bearer`, to the API.
     /// `None` sends it bare.
     ///
-    /// Zoho wants `Authorization: Zoho-oauthtoken ...`, Shopify `X-Shopify-Access-Token: ...`, and
+    /// Zoho expects `Authorization: Zoho-oauthtoken ...`, Shopify `X-Shopify-Access-Token: ...`, and
     /// Veeva Vault the bare token in `Authorization`. Source: [Shopify: access tokens][shopify].
     ///
     /// HTTP clients take headers other than `Authorization` along when they follow a redirect, even
