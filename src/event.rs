@@ -51,41 +51,29 @@ pub struct Event<'a> {
 ///
 /// # Examples
 ///
-/// The name of a counter for each kind:
+/// Counts the tokens and the failures:
 ///
 /// ```
-/// use client_credentials::{Event, EventKind};
-///
-/// fn counter(event: &Event<'_>) -> &'static str {
-///     match event.kind {
-///         EventKind::Requested { .. } => "token_requests",
-///         EventKind::Answered { error: None, .. } => "tokens_received",
-///         EventKind::Answered { .. } => "token_requests_failed",
-///         EventKind::NotSent { .. } => "token_requests_not_sent",
-///         EventKind::LifetimeIgnored { .. } => "lifetimes_ignored",
-///         EventKind::Waited { .. } => "callers_that_waited",
-///         EventKind::RenewalFailed { .. } => "renewals_failed",
-///         EventKind::RememberedFailure { .. } => "errors_remembered",
-///         EventKind::Refused { .. } => "tokens_refused",
-///         EventKind::OriginNotAllowed { .. } => "origins_not_allowed",
-///         EventKind::LengthRequired { .. } => "lengths_required",
-///         EventKind::Replayed { .. } => "requests_replayed",
-///         _ => "other",
-///     }
-/// }
 /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
 /// # use std::sync::{Arc, Mutex};
 /// # let script = Script::new();
 /// # script.token("t", 60);
 /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
-/// # let seen = Arc::new(Mutex::new(Vec::new()));
-/// # let log = Arc::clone(&seen);
-/// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
-/// #     .transport(script)
-/// #     .on_event(move |event| log.lock().unwrap().push(counter(event)))
-/// #     .build()?;
-/// # source.token()?;
-/// # assert_eq!(*seen.lock().unwrap(), ["token_requests", "tokens_received"]);
+/// # let credentials = Credentials::new("my-client", "s3cret");
+/// use client_credentials::EventKind;
+///
+/// let counts = Arc::new(Mutex::new((0, 0)));
+/// let counter = Arc::clone(&counts);
+/// let source = TokenSource::builder(credentials, request)
+///     .transport(script)
+///     .on_event(move |event| match event.kind {
+///         EventKind::Answered { error: None, .. } => counter.lock().unwrap().0 += 1,
+///         EventKind::Answered { .. } | EventKind::NotSent { .. } => counter.lock().unwrap().1 += 1,
+///         _ => {}
+///     })
+///     .build()?;
+/// source.token()?;
+/// assert_eq!(*counts.lock().unwrap(), (1, 0));
 /// # Ok::<_, client_credentials::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +165,46 @@ pub enum EventKind<'a> {
     },
 }
 
+impl EventKind<'_> {
+    /// Returns a word for this kind, such as `requested`, for a label in metrics.
+    ///
+    /// It is the name of the variant in snake case. The words of all variants are stable: a new
+    /// version may add words, but does not change one.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::Script};
+    /// # use std::sync::{Arc, Mutex};
+    /// # let script = Script::new();
+    /// # script.token("t", 60);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let names = Arc::new(Mutex::new(Vec::new()));
+    /// # let seen = Arc::clone(&names);
+    /// # let source = TokenSource::builder(Credentials::new("id", "secret"), request)
+    /// #     .transport(script)
+    /// .on_event(move |event| seen.lock().unwrap().push(event.kind.name()))
+    /// # .build()?;
+    /// # source.token()?;
+    /// # assert_eq!(*names.lock().unwrap(), ["requested", "answered"]);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "requested",
+            Self::Answered { .. } => "answered",
+            Self::NotSent { .. } => "not_sent",
+            Self::LifetimeIgnored { .. } => "lifetime_ignored",
+            Self::Waited { .. } => "waited",
+            Self::RenewalFailed { .. } => "renewal_failed",
+            Self::RememberedFailure { .. } => "remembered_failure",
+            Self::Refused { .. } => "refused",
+            Self::OriginNotAllowed { .. } => "origin_not_allowed",
+            Self::LengthRequired { .. } => "length_required",
+            Self::Replayed { .. } => "replayed",
+        }
+    }
+}
+
 /// Why a token was requested.
 ///
 /// # Examples
@@ -214,6 +242,28 @@ pub enum Reason {
     Refused,
     /// The program asked for a new token, with [`TokenSource::renew`](crate::TokenSource::renew).
     Forced,
+}
+
+impl Reason {
+    /// Returns a word for this reason, such as `no_token`, for a label in metrics.
+    ///
+    /// It is the name of the variant in snake case. The words of all variants are stable: a new
+    /// version may add words, but does not change one.
+    ///
+    /// ```
+    /// use client_credentials::Reason;
+    ///
+    /// assert_eq!(Reason::NoToken.name(), "no_token");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Expiring => "expiring",
+            Self::Refused => "refused",
+            Self::Forced => "forced",
+        }
+    }
 }
 
 /// What was decided after an API refused a token.
@@ -269,6 +319,31 @@ pub enum Verdict {
     TooSoon,
 }
 
+impl Verdict {
+    /// Returns a word for this verdict, such as `same_token`, for a label in metrics.
+    ///
+    /// It is the name of the variant in snake case. The words of all variants are stable: a new
+    /// version may add words, but does not change one.
+    ///
+    /// ```
+    /// use client_credentials::Verdict;
+    ///
+    /// assert_eq!(Verdict::SameToken.name(), "same_token");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::NotReplayable => "not_replayable",
+            Self::Useless => "useless",
+            Self::Redirected => "redirected",
+            Self::SameToken => "same_token",
+            Self::RenewalFailed => "renewal_failed",
+            Self::TooSoon => "too_soon",
+        }
+    }
+}
+
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}: ", self.client_id.unwrap_or("no client id"), self.endpoint)?;
@@ -306,5 +381,59 @@ impl fmt::Display for Event<'_> {
             EventKind::Replayed { status: Some(status) } => write!(f, "request replayed, answer {status}"),
             EventKind::Replayed { status: None } => write!(f, "request replayed, no answer"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dashboards and alerts depend on these words, so none of them may change.
+    #[test]
+    fn d50_each_event_reason_and_verdict_has_a_word_that_never_changes() {
+        let error = &Error::configuration("for a test");
+        let (reason, verdict, duration) = (Reason::NoToken, Verdict::Replay, Duration::ZERO);
+        let kinds = [
+            EventKind::Requested { reason, retry: 0 },
+            EventKind::Answered { duration, status: None, error: None },
+            EventKind::NotSent { error },
+            EventKind::LifetimeIgnored { found: "0" },
+            EventKind::Waited { duration },
+            EventKind::RenewalFailed { error },
+            EventKind::RememberedFailure { error },
+            EventKind::Refused { status: 401, verdict, error: None },
+            EventKind::OriginNotAllowed { origin: "" },
+            EventKind::LengthRequired { origin: "" },
+            EventKind::Replayed { status: None },
+        ];
+        let words = [
+            "requested",
+            "answered",
+            "not_sent",
+            "lifetime_ignored",
+            "waited",
+            "renewal_failed",
+            "remembered_failure",
+            "refused",
+            "origin_not_allowed",
+            "length_required",
+            "replayed",
+        ];
+        assert_eq!(kinds.map(|kind| kind.name()), words);
+
+        let reasons = [Reason::NoToken, Reason::Expiring, Reason::Refused, Reason::Forced];
+        assert_eq!(reasons.map(Reason::name), ["no_token", "expiring", "refused", "forced"]);
+
+        let verdicts = [
+            Verdict::Replay,
+            Verdict::NotReplayable,
+            Verdict::Useless,
+            Verdict::Redirected,
+            Verdict::SameToken,
+            Verdict::RenewalFailed,
+            Verdict::TooSoon,
+        ];
+        let words = ["replay", "not_replayable", "useless", "redirected", "same_token", "renewal_failed", "too_soon"];
+        assert_eq!(verdicts.map(Verdict::name), words);
     }
 }

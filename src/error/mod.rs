@@ -131,6 +131,45 @@ impl Error {
         }
     }
 
+    /// Returns a word for the kind of this error, for a label in metrics.
+    ///
+    /// | word | error |
+    /// |---|---|
+    /// | `configuration` | [`Error::Configuration`] |
+    /// | `credentials` | [`Error::Credentials`] |
+    /// | `origin_not_allowed` | [`Error::OriginNotAllowed`] |
+    /// | `connect`, `closed`, `timeout`, `tls`, `body_too_large` | [`Error::Transport`] of this [kind](TransportErrorKind) |
+    /// | `transport` | [`Error::Transport`] of any other kind |
+    /// | `denied` | [`Error::Denied`]; the event has the status |
+    /// | `protocol` | [`Error::Protocol`] |
+    ///
+    /// The words are stable: a new version may add words, but does not change one.
+    ///
+    /// ```
+    /// use client_credentials::{Error, TokenRequest};
+    ///
+    /// let error = TokenRequest::new("http://auth.example.com/token").unwrap_err();
+    /// assert_eq!(error.name(), "configuration");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "configuration",
+            Self::Credentials(_) => "credentials",
+            Self::OriginNotAllowed(_) => "origin_not_allowed",
+            Self::Transport(failure) => match failure.kind {
+                TransportErrorKind::Connect => "connect",
+                TransportErrorKind::Closed => "closed",
+                TransportErrorKind::Timeout => "timeout",
+                TransportErrorKind::Tls => "tls",
+                TransportErrorKind::BodyTooLarge => "body_too_large",
+                TransportErrorKind::Other => "transport",
+            },
+            Self::Denied(_) => "denied",
+            Self::Protocol(_) => "protocol",
+        }
+    }
+
     /// Whether another client secret may get a token where this one did not. Some servers refuse a
     /// secret with status 200 and no `error`.
     pub(crate) fn may_be_the_secret(&self) -> bool {
@@ -182,6 +221,53 @@ impl StdError for Error {
             Self::Transport(failure) => failure.source(),
             Self::Denied(denied) => denied.source(),
             Self::Protocol(error) => error.source(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dashboards and alerts depend on these words, so none of them may change.
+    #[test]
+    fn d50_each_error_has_a_word_that_never_changes() {
+        use TransportErrorKind::{BodyTooLarge, Closed, Connect, Other, Timeout, Tls};
+        let transport = |kind| TransportError::new(kind, "").into_error("", true, "");
+        let (endpoint, status) = (String::new(), 0);
+        let unread = CredentialsError { client_id: None, cause: Arc::new(fmt::Error) };
+        let protocol = ProtocolError {
+            endpoint: endpoint.clone(),
+            status,
+            kind: ProtocolErrorKind::MalformedResponse,
+            detail: None,
+        };
+        let denied = Denied {
+            endpoint: endpoint.clone(),
+            status,
+            code: None,
+            description: None,
+            uri: None,
+            retry_after: None,
+            retryable: false,
+            excerpt: None,
+            hints: Hints::default(),
+        };
+        let errors = [
+            (Error::configuration(""), "configuration"),
+            (Error::Credentials(Arc::new(unread)), "credentials"),
+            (Error::OriginNotAllowed(Arc::new(OriginNotAllowed { origin: endpoint })), "origin_not_allowed"),
+            (transport(Connect), "connect"),
+            (transport(Closed), "closed"),
+            (transport(Timeout), "timeout"),
+            (transport(Tls), "tls"),
+            (transport(BodyTooLarge), "body_too_large"),
+            (transport(Other), "transport"),
+            (Error::Denied(Arc::new(denied)), "denied"),
+            (Error::Protocol(Arc::new(protocol)), "protocol"),
+        ];
+        for (error, word) in errors {
+            assert_eq!(error.name(), word);
         }
     }
 }
