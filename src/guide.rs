@@ -3,7 +3,10 @@
 //! [How it works](how_it_works): the life of a token, a 401, and many threads, in three pictures.
 //!
 //! Questions: [How do I ...](how_do_i) name the API, rotate the secret, use a proxy, test my
-//! program, and forty more.
+//! program, and fifty more.
+//!
+//! Texts: [Error messages](errors) says of each text that this crate shows what it means and what
+//! to do.
 //!
 //! Recipes: each one names what its service needs, and shows the exact token request.
 //!
@@ -26,12 +29,12 @@
 //! Load: [At scale](scale) is for many processes that use one token endpoint.
 //!
 //! The recipes write `"client-id"` and `"client-secret"`. In a program,
-//! [read the secret](how_do_i#rotate-the-client-secret-without-a-restart) from a file, a vault or
+//! [read the secret](how_do_i#rotate-the-secret) from a file, a vault or
 //! the environment.
 //!
-//! Every page is tested. Its code runs as a doc test, the token request that it shows is compared
-//! with the one that is sent, and the answers that the service documents are replayed
-//! (`tests/vendors.rs`).
+//! Every page is tested. Its code runs as a doc test, or in `tests/clients` if it needs another
+//! HTTP client. The token request that a recipe shows is compared with the one that is sent, and
+//! the answers that the service documents are replayed (`tests/vendors.rs`).
 // Documentation only: no code, and it imports nothing.
 #![cfg(all(any(doc, doctest), feature = "ureq"))]
 
@@ -93,6 +96,9 @@ pub mod how_it_works {}
 
 #[doc = include_str!("../docs/how-do-i.md")]
 pub mod how_do_i {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
 
 #[doc = include_str!("../docs/recipes/auth0.md")]
 pub mod auth0 {}
