@@ -6,6 +6,30 @@ use client_credentials::{Credentials, TokenRequest, TokenSource};
 use http::Response;
 use ureq::Agent;
 
+/// The program of "Keep cookies" in `docs/how-do-i.md`, whose text is compared by `guide/main.rs`.
+mod page {
+    include!("guide/cookies.rs");
+
+    pub(super) fn run(source: &TokenSource, own: &ureq::Agent, url: &str) -> Result<Vec<String>, ureq::Error> {
+        visit(source, own, url)
+    }
+}
+
+#[test]
+fn the_program_of_the_page_reads_the_cookies_of_both_calls() {
+    let (script, api) = (Script::new(), TokenServer::start().expect("a port"));
+    script.token("T1", 3600);
+    api.always(Response::builder().header("set-cookie", "session=1; Path=/").body("").expect("an answer"));
+    let url = format!("http://{}/", api.address());
+    let request = TokenRequest::new("https://auth.example.com/token").expect("a URL").audience(&url);
+    let builder = TokenSource::builder(Credentials::new("id", "secret"), request);
+    let source = builder.transport(script).build().expect("a source");
+    let own: Agent = Agent::config_builder().proxy(None).build().into();
+    assert_eq!(page::run(&source, &own, &url).expect("two answers"), ["session"]);
+    let sent: Vec<_> = api.requests().iter().map(cookies).collect();
+    assert_eq!(sent, [vec![], vec![String::from("session=1")]]);
+}
+
 #[test]
 fn the_cookie_jar_is_that_of_the_callers_own_agent() {
     let (script, api) = (Script::new(), TokenServer::start().expect("a port"));
