@@ -7,6 +7,7 @@
 //!   [your own agent](#your-own-agent), [an error and its remedy](#an-error-and-its-remedy)
 //! - [How it works](guide::how_it_works), in three pictures
 //! - [How do I ...](guide::how_do_i), with tested code
+//! - [Error messages](guide::errors), and what to do
 //! - [Recipes](guide) for identity providers, from Auth0 to Zoom
 //! - [Where to start](#where-to-start), and
 //!   [the settings of a token request](#token-request-settings)
@@ -142,7 +143,8 @@
 //!
 //! Each [`Event`] goes to the `log` crate under the target `client_credentials`: warnings for what
 //! needs attention, debug messages for the rest. [`on_event`](TokenSourceBuilder::on_event) sets a
-//! hook that gets the same events as values, for metrics. [`TokenSource::inspect`] shows the
+//! hook that gets the same events as values, for [metrics](guide::how_do_i#export-metrics).
+//! [`TokenSource::inspect`] shows the
 //! present state. None of them holds a secret or a token.
 //!
 //! ureq itself logs what it sends, tokens included, at trace level under `ureq_proto::util`.
@@ -152,13 +154,15 @@
 //! [`Error`] has a variant for each remedy: change the program, allow an origin, look at the
 //! network, ask the operator of the server. Its text names the host and the setting to change.
 //! Errors are cloneable, because one failed token request fails all callers that waited for it.
+//! [Error messages](guide::errors) lists all texts with their remedies, and [`Error::name`] returns
+//! a stable word for metrics.
 //!
 //! # Testing
 //!
 //! With the feature `test-util`, [`test_util::Script`] is a token endpoint that answers by a
 //! script, [`test_util::ManualClock`] a clock that is set by hand, and [`test_util::TokenServer`] a
 //! server on this machine that misbehaves as told.
-//! [How do I test my program?](guide::how_do_i#test-my-program)
+//! For more, see [Test without a network](guide::how_do_i#test-without-a-network).
 //!
 //! # In and out of scope
 //!
