@@ -360,7 +360,7 @@ impl fmt::Display for Event<'_> {
                 "the lifetime of the token is {found}, so TokenSourceBuilder::fallback_lifetime counts instead"
             ),
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
-            EventKind::RenewalFailed { error } => write!(f, "renewal failed, the token at hand stays: {error}"),
+            EventKind::RenewalFailed { error } => write!(f, "renewal failed, the cached token is still used: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
             EventKind::Refused { status, verdict, error: None } => {
                 write!(f, "the API answered {status}: {verdict:?}")

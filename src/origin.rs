@@ -84,7 +84,7 @@ impl Origin {
         let (secure, host, port) = parse(url)?;
         if !secure && !is_loopback(&host) {
             return Err(Error::configuration(format!(
-                "plain http would show the token to everybody on the way to {host}; use https, or \
+                "plain http would show the token to anyone on the network path to {host}; use https, or \
                  TokenRequest::dangerously_allow_plain_http_origin"
             )));
         }
@@ -125,8 +125,8 @@ impl Endpoint {
         let host = endpoint.0.host().unwrap_or_default();
         if is_secure(&endpoint.0) != Some(true) && !is_loopback(host) {
             return Err(Error::configuration(format!(
-                "token endpoint: plain http would show the client secret to everybody on the way to {host}; use https \
-                 (RFC 6749 section 3.2)"
+                "token endpoint: plain http would show the client secret to anyone on the network path to {host}; use \
+                 https (RFC 6749 section 3.2)"
             )));
         }
         Ok(endpoint)

@@ -135,12 +135,12 @@ fn mistake_4_a_scope_that_is_not_granted() {
 fn mistake_5_plain_http() {
     assert_eq!(
         TokenRequest::new("http://auth.example.com/token").expect_err("an error").to_string(),
-        "token endpoint: plain http would show the client secret to everybody on the way to auth.example.com; use \
+        "token endpoint: plain http would show the client secret to anyone on the network path to auth.example.com; use \
          https (RFC 6749 section 3.2)"
     );
     assert_eq!(
         request().allow_origin("http://api.example.com").expect_err("an error").to_string(),
-        "plain http would show the token to everybody on the way to api.example.com; use https, or \
+        "plain http would show the token to anyone on the network path to api.example.com; use https, or \
          TokenRequest::dangerously_allow_plain_http_origin"
     );
 }
