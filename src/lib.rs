@@ -219,6 +219,7 @@ mod clock;
 mod error;
 mod event;
 pub mod guide;
+mod instance;
 mod origin;
 mod protocol;
 mod random;

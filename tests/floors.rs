@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 21] = [
     // The ground floor.
     &["redact::escape"],
-    &["clock", "random", "redact"],
+    &["clock", "instance", "random", "redact"],
     &["error"],
     &["event", "origin"],
     &["transport"],

@@ -1,5 +1,5 @@
 //! Client authentication at the token endpoint (RFC 6749 section 2.3). Imports `error`,
-//! `protocol::basic`, `redact`.
+//! `instance`, `protocol::basic`, `redact`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use crate::error::{CredentialsError, Error};
+use crate::instance::Instance;
 use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
 
@@ -360,19 +361,6 @@ impl Hash for Authentication {
         }
     }
 }
-
-/// A value that equals only its clones. It points to one byte, because values without a size may
-/// share an address.
-#[derive(Clone, Default)]
-pub(crate) struct Instance(Arc<u8>);
-
-impl PartialEq for Instance {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Instance {}
 
 fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Result<Authentication, Error> {
     check("id", client_id)?;

@@ -1,5 +1,5 @@
 //! The key under which a token is cached, which decides whether two token requests ask for the same
-//! token. Imports `error`, `protocol::credentials`, `protocol::request`.
+//! token. Imports `error`, `instance`, `protocol::credentials`, `protocol::request`.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::protocol::credentials::{Credentials, Instance};
+use crate::instance::Instance;
+use crate::protocol::credentials::Credentials;
 use crate::protocol::request::TokenRequest;
 
 /// The key of a cached token: the token request and the client that sends it.
