@@ -14,6 +14,7 @@ pub(crate) mod credentials;
 mod decode;
 pub(crate) mod dialect;
 mod encode;
+mod http_date;
 pub(crate) mod key;
 mod members;
 mod retry_after;

@@ -1,6 +1,8 @@
-//! The `Retry-After` header (RFC 9110 section 10.2.3). Imports nothing from this crate.
+//! The `Retry-After` header (RFC 9110 section 10.2.3). Imports `protocol::http_date`.
 
 use std::time::{Duration, SystemTime};
+
+use crate::protocol::http_date::http_date;
 
 /// Parses a `Retry-After` value, which is `delay-seconds` or one of the three forms of `HTTP-date`
 /// (section 5.6.7).
@@ -13,24 +15,6 @@ pub(crate) fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     }
     let at = http_date(text)?;
     Some(at.duration_since(now).unwrap_or_default())
-}
-
-/// Parses a date. A leap second (RFC 9110 section 5.6.7 allows `:60`) counts as the second after
-/// `:59`.
-fn http_date(text: &str) -> Option<SystemTime> {
-    match text.split_once(":60 ") {
-        Some((before, after)) => Some(any_weekday(&format!("{before}:59 {after}"))? + Duration::from_secs(1)),
-        None => any_weekday(text),
-    }
-}
-
-/// Parses a date. A wrong weekday is ignored.
-fn any_weekday(text: &str) -> Option<SystemTime> {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    httpdate::parse_http_date(text).ok().or_else(|| {
-        let (_, rest) = text.split_at_checked(3).filter(|(day, _)| day.bytes().all(|b| b.is_ascii_alphabetic()))?;
-        DAYS.iter().find_map(|day| httpdate::parse_http_date(&format!("{day}{rest}")).ok())
-    })
 }
 
 #[cfg(test)]
