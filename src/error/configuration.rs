@@ -51,16 +51,22 @@ impl StdError for ConfigurationError {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct CredentialsError {
-    /// `None` if it comes from the closure, too.
-    pub(crate) client_id: Option<String>,
+    pub(crate) failed: Failed,
     pub(crate) cause: Cause,
+}
+
+/// What a closure was to provide.
+#[derive(Clone, Debug)]
+pub(crate) enum Failed {
+    Secret { client_id: String },
+    IdAndSecret,
 }
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.client_id {
-            Some(client_id) => write!(f, "the secret of client {client_id:?} could not be read"),
-            None => f.write_str("the client id and secret could not be read"),
+        match &self.failed {
+            Failed::Secret { client_id } => write!(f, "the secret of client {client_id:?} could not be read"),
+            Failed::IdAndSecret => f.write_str("the client id and secret could not be read"),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use configuration::Failed;
 pub use configuration::{ConfigurationError, CredentialsError, OriginNotAllowed};
 pub use denied::Denied;
 pub(crate) use denied::Hints;
@@ -76,6 +77,11 @@ pub enum Error {
 }
 
 impl Error {
+    #[cold]
+    pub(crate) fn credentials(failed: Failed, cause: impl Into<Cause>) -> Self {
+        Self::Credentials(Arc::new(CredentialsError { failed, cause: cause.into() }))
+    }
+
     #[cold]
     pub(crate) fn configuration(message: impl Into<Cow<'static, str>>) -> Self {
         Self::Configuration(Arc::new(ConfigurationError { message: message.into() }))

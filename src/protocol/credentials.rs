@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::error::{CredentialsError, Error};
+use crate::error::{Error, Failed};
 use crate::instance::Instance;
 use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
@@ -282,8 +282,8 @@ impl Credentials {
                 let (id, secret) = match secret {
                     SecretFrom::Value(secret) => (None, secret.clone()),
                     SecretFrom::Provider(provider, _) => provider().map_err(|cause| {
-                        let client_id = client_id.clone();
-                        Error::Credentials(Arc::new(CredentialsError { client_id, cause: cause.into() }))
+                        let failed = client_id.clone().map(|client_id| Failed::Secret { client_id });
+                        Error::credentials(failed.unwrap_or(Failed::IdAndSecret), cause)
                     })?,
                 };
                 let client_id = id.as_ref().or(client_id.as_ref());

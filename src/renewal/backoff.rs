@@ -106,15 +106,16 @@ mod tests {
 
     #[test]
     fn d35_what_is_retried_is_what_says_that_it_may_succeed_later() {
-        use crate::error::{CredentialsError, TransportError, TransportErrorKind as Kind};
+        use crate::error::{Failed, TransportError, TransportErrorKind as Kind};
 
         let failed = |kind| TransportError::new(kind, "no").into_error("auth.example.com", true, "");
-        let unread = CredentialsError { client_id: None, cause: std::sync::Arc::from(Box::from("sealed")) };
+        let sealed: Box<dyn std::error::Error + Send + Sync> = "sealed".into();
+        let unread = Error::credentials(Failed::IdAndSecret, sealed);
         let errors = [Kind::Connect, Kind::Closed, Kind::Timeout, Kind::Tls, Kind::BodyTooLarge, Kind::Other]
             .map(failed)
             .into_iter()
             .chain([answer(401, None), answer(503, None), Error::configuration("no")])
-            .chain([Error::Credentials(std::sync::Arc::new(unread))]);
+            .chain([unread]);
         let mut retried = 0;
         for error in errors {
             assert_eq!(retry_pause(&error, 0, 1.0).is_some(), error.is_retryable(), "{error}");
