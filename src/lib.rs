@@ -108,6 +108,7 @@
 //! | set a proxy or a private CA | [`UreqTransport`] |
 //! | use another HTTP client | [`Call`], [`Transport`], [`Attempt`], [`TransportError`] |
 //! | read the challenge of a 401 | [`Challenge`] |
+//! | read a private key, say what it signs | [`SigningKey`], [`Algorithm`], [`Assertion`] |
 //! | test a program | the feature `test-util`, [`Clock`] |
 //!
 //! [`TokenRequest`], [`Credentials`], [`CacheKey`] and [`Challenge`] send nothing and read no
@@ -189,6 +190,8 @@
 //!
 //! # Features
 //!
+//! - `keys` (default): [`SigningKey`] and [`Assertion`]. Adds no crate to the default tree. Token
+//!   requests do not send assertions yet.
 //! - `ureq` (default): [`TokenSource::new`], [`TokenSource::agent`], [`TokenSource::wrap`] and
 //!   the transport for ureq 3.5. Without this feature, ureq is not a dependency. On its own it
 //!   has no TLS.
@@ -208,7 +211,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(feature = "ureq"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(not(all(feature = "keys", feature = "ureq")), allow(rustdoc::broken_intra_doc_links))]
 
 // First, because rustdoc shows methods in the order of their modules: the page of `TokenSource`
 // begins with its constructors.
@@ -225,6 +228,8 @@ mod protocol;
 mod random;
 mod redact;
 mod renewal;
+#[cfg(feature = "keys")]
+mod signing;
 mod source;
 #[cfg(feature = "test-util")]
 pub mod test_util;
@@ -246,6 +251,12 @@ pub use protocol::key::CacheKey;
 pub use protocol::request::{BodyFormat, TokenRequest};
 pub use protocol::token::AccessToken;
 pub use redact::Secret;
+#[cfg(feature = "keys")]
+pub use signing::SigningKey;
+#[cfg(feature = "keys")]
+pub use signing::algorithm::Algorithm;
+#[cfg(feature = "keys")]
+pub use signing::assertion::Assertion;
 pub use source::TokenSource;
 pub use source::builder::TokenSourceBuilder;
 pub use source::call::{Call, PreparedCall};

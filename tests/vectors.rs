@@ -1,5 +1,5 @@
 //! The vector files that can be checked through the public API. The other files are read by unit tests: `basic`,
-//! `token_request_body`, `retry_after` and `www_authenticate` beside the code that obeys them.
+//! `token_request_body`, `retry_after`, `www_authenticate`, `keys` and `key_files` beside the code that obeys them.
 
 use std::fs;
 use std::path::Path;

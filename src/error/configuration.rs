@@ -33,8 +33,10 @@ impl fmt::Display for ConfigurationError {
 impl StdError for ConfigurationError {}
 
 /// The client secret could not be read, because the closure of
-/// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) returned an error. That
-/// error is the `source` of this one.
+/// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) returned an error, or an
+/// assertion could not be signed, because the closure of
+/// [`SigningKey::external`](crate::SigningKey::external) did. That error is the `source` of this
+/// one.
 ///
 /// # Examples
 ///
@@ -58,8 +60,13 @@ pub struct CredentialsError {
 /// What a closure was to provide.
 #[derive(Clone, Debug)]
 pub(crate) enum Failed {
-    Secret { client_id: String },
+    Secret {
+        client_id: String,
+    },
     IdAndSecret,
+    /// The signature of an assertion.
+    #[cfg(feature = "keys")]
+    Signature,
 }
 
 impl fmt::Display for CredentialsError {
@@ -67,6 +74,8 @@ impl fmt::Display for CredentialsError {
         match &self.failed {
             Failed::Secret { client_id } => write!(f, "the secret of client {client_id:?} could not be read"),
             Failed::IdAndSecret => f.write_str("the client id and secret could not be read"),
+            #[cfg(feature = "keys")]
+            Failed::Signature => f.write_str("the assertion could not be signed"),
         }
     }
 }

@@ -61,8 +61,8 @@ pub enum Error {
     /// A setting of the program is wrong or missing. The text names it.
     Configuration(Arc<ConfigurationError>),
     /// The client secret could not be read, because the closure of
-    /// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) failed. It may
-    /// succeed later.
+    /// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) failed, or an
+    /// assertion could not be signed. It may succeed later.
     Credentials(Arc<CredentialsError>),
     /// The origin of the request is not allowed to receive this token. Nothing was sent.
     OriginNotAllowed(Arc<OriginNotAllowed>),
