@@ -24,7 +24,7 @@ const FLOORS: [&[&str]; 30] = [
     &["signing::assertion"],
     // Bytes.
     &["protocol::basic", "protocol::challenge", "protocol::http_date", "protocol::members", "protocol::token"],
-    &["protocol::retry_after"],
+    &["protocol::clock_offset", "protocol::retry_after"],
     &["protocol::credentials", "protocol::dialect"],
     &["protocol::request"],
     &["protocol::encode", "protocol::vendor_settings"],

@@ -10,6 +10,8 @@ pub(crate) mod request;
 
 pub(crate) mod basic;
 pub(crate) mod challenge;
+#[cfg(feature = "keys")]
+mod clock_offset;
 pub(crate) mod credentials;
 mod decode;
 pub(crate) mod dialect;
