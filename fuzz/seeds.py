@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seed inputs of every target, made from ../tests/vectors, into OUTDIR/<target>/."""
 
+import base64
 import json
 import pathlib
 import sys
@@ -120,6 +121,44 @@ def redactions():
             yield bytes([first, (5 * first + at) % 16]) + head + b"bad (\xff)!"
 
 
+def signing_keys():
+    labels = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "CERTIFICATE", "RSA-PSS PRIVATE KEY", "OPENSSH PRIVATE KEY"]
+    for row in rows("keys") + rows("key_files"):
+        pem = row.get("pem")
+        for text in pem.values() if isinstance(pem, dict) else [pem or ""]:
+            yield b"p" + text.encode()
+            yield b"p" + text.encode().replace(b"\n", b"\\n")
+            # What is between the lines, as DER.
+            for section in text.split("-----BEGIN ")[1:]:
+                label, _, body = section.partition("-----")
+                try:
+                    der = base64.b64decode(body.partition("-----")[0])
+                except ValueError:
+                    continue
+                if label in labels:
+                    yield bytes([labels.index(label)]) + der
+        if "jwk" in row:
+            yield b"j" + json.dumps(row["jwk"]).encode()
+
+
+def signatures():
+    for row in rows("keys"):
+        if row["kind"] == "ecdsa_der":
+            yield bytes([row["n"]]) + bytes.fromhex(row["der_hex"])
+            if row["raw_hex"]:
+                yield bytes([row["n"] + 1]) + bytes.fromhex(row["raw_hex"])
+
+
+CLAIMS = [
+    ["cscope|\"read write\"", "l3600"],
+    ["cscope|[1,2.5,null,{\"a\":\"\u00e9\"}]", "htyp|\"client-authentication+jwt\""],
+    ["ciss|1", "cjti|2", "cexp|3", "ciat|4", "csub|5", "caud|6"],
+    ["halg|\"none\"", "hkid|1", "hjwk|{\"d\":1}", "hcrit|[]", "hb64|false"],
+    ["ii", "ss", "aa", "htyp|null", "cnbf|1", "kk\"1\\"],
+    ["ca|1", "ca|2", "c|3", "hx5t|\"a\"", "l0"],
+]
+
+
 SEEDS = {
     "reply": replies,
     "challenge": lambda: ("\n".join(row["in"]).encode() for row in rows("www_authenticate")),
@@ -129,6 +168,9 @@ SEEDS = {
     "body": bodies,
     "question": questions,
     "redact": redactions,
+    "signing_key": signing_keys,
+    "ecdsa_der": signatures,
+    "claims": lambda: (steps(claims) for claims in CLAIMS),
 }
 
 

@@ -221,6 +221,9 @@ mod ureq;
 mod clock;
 mod error;
 mod event;
+#[cfg(all(fuzzing, feature = "keys"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guide;
 mod instance;
 mod origin;

@@ -42,7 +42,7 @@ const FLOORS: [&[&str]; 30] = [
     &["source::acquire"],
     &["source::builder", "source::call"],
     // Adapters, the test kit and the guide.
-    &["guide", "test_util", "ureq"],
+    &["fuzzing", "guide", "test_util", "ureq"],
 ];
 
 /// Documentation, comments, blank lines and tests do not count.

@@ -7,7 +7,7 @@ pub(crate) mod algorithm;
 pub(crate) mod assertion;
 mod certificate;
 mod crypto;
-mod der;
+pub(crate) mod der;
 mod jwk;
 mod jwt;
 mod pem;
