@@ -83,6 +83,13 @@ impl Moment {
         monotonic.max(wall)
     }
 
+    /// Returns this moment with the wall clock set ahead by so many seconds, or back.
+    pub(crate) fn shifted(self, seconds: i32) -> Self {
+        let by = Duration::from_secs(u64::from(seconds.unsigned_abs()));
+        let wall = if seconds < 0 { self.wall.checked_sub(by) } else { self.wall.checked_add(by) };
+        Self { wall: wall.unwrap_or(self.wall), ..self }
+    }
+
     /// Returns the same moment moved ahead on both clocks. A clock that cannot represent so late a
     /// time is left unchanged.
     pub(crate) fn later(self, by: Duration) -> Self {

@@ -113,6 +113,15 @@ pub enum EventKind<'a> {
         /// number`.
         found: &'a str,
     },
+    /// The server refused an assertion that was signed here, and the `Date` of its answer says that
+    /// this machine's clock is wrong. The request is repeated at once, with an assertion that says the
+    /// time of the server. Logged as a warning.
+    #[non_exhaustive]
+    ClockCorrected {
+        /// By how many seconds the server's clock is ahead of this machine's. Negative if it is
+        /// behind.
+        offset: i64,
+    },
     /// A caller waited for another caller's token request and got its token.
     #[non_exhaustive]
     Waited {
@@ -194,6 +203,7 @@ impl EventKind<'_> {
             Self::Answered { .. } => "answered",
             Self::NotSent { .. } => "not_sent",
             Self::LifetimeIgnored { .. } => "lifetime_ignored",
+            Self::ClockCorrected { .. } => "clock_corrected",
             Self::Waited { .. } => "waited",
             Self::RenewalFailed { .. } => "renewal_failed",
             Self::RememberedFailure { .. } => "remembered_failure",
@@ -359,6 +369,12 @@ impl fmt::Display for Event<'_> {
                 f,
                 "the lifetime of the token is {found}, so TokenSourceBuilder::fallback_lifetime counts instead"
             ),
+            EventKind::ClockCorrected { offset } => write!(
+                f,
+                "this machine's clock is {} s {} the server's; assertions say the server's time from now on",
+                offset.unsigned_abs(),
+                if offset < 0 { "ahead of" } else { "behind" }
+            ),
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the cached token is still used: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
@@ -398,6 +414,7 @@ mod tests {
             EventKind::Answered { duration, status: None, error: None },
             EventKind::NotSent { error },
             EventKind::LifetimeIgnored { found: "0" },
+            EventKind::ClockCorrected { offset: -5 },
             EventKind::Waited { duration },
             EventKind::RenewalFailed { error },
             EventKind::RememberedFailure { error },
@@ -411,6 +428,7 @@ mod tests {
             "answered",
             "not_sent",
             "lifetime_ignored",
+            "clock_corrected",
             "waited",
             "renewal_failed",
             "remembered_failure",

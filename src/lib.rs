@@ -226,6 +226,7 @@ mod event;
 pub mod fuzzing;
 pub mod guide;
 mod instance;
+mod made;
 mod origin;
 mod protocol;
 mod random;

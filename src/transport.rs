@@ -139,7 +139,8 @@ pub struct Attempt {
     pub reason: Reason,
     /// 0 for the first attempt, then the number of the retry.
     pub retry: u32,
-    /// When the attempt began.
+    /// When the attempt began. If the server's clock is known to differ, the wall clock is the
+    /// server's.
     pub moment: Moment,
     /// 16 random bytes that tell this attempt from others. Do not use them as a key.
     pub random: [u8; 16],

@@ -64,6 +64,16 @@ pub(crate) enum Failed {
         client_id: String,
     },
     IdAndSecret,
+    Assertion {
+        client_id: String,
+    },
+    Parameter {
+        name: String,
+    },
+    #[cfg(feature = "keys")]
+    Key {
+        client_id: String,
+    },
     /// The signature of an assertion.
     #[cfg(feature = "keys")]
     Signature,
@@ -74,6 +84,10 @@ impl fmt::Display for CredentialsError {
         match &self.failed {
             Failed::Secret { client_id } => write!(f, "the secret of client {client_id:?} could not be read"),
             Failed::IdAndSecret => f.write_str("the client id and secret could not be read"),
+            Failed::Assertion { client_id } => write!(f, "the assertion of client {client_id:?} could not be read"),
+            Failed::Parameter { name } => write!(f, "the parameter {name:?} could not be read"),
+            #[cfg(feature = "keys")]
+            Failed::Key { client_id } => write!(f, "the key of client {client_id:?} could not be read"),
             #[cfg(feature = "keys")]
             Failed::Signature => f.write_str("the assertion could not be signed"),
         }

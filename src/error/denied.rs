@@ -176,6 +176,15 @@ impl Denied {
         }
     }
 
+    /// Returns by how many seconds the server's clock is ahead of ours, if that may be the reason.
+    pub(super) fn server_ahead(&self) -> Option<i64> {
+        let may_be = match self.code.as_deref() {
+            None => matches!(self.status, 401 | 403),
+            Some(code) => matches!(code, "invalid_client" | "invalid_grant"),
+        };
+        self.hints.sent.server_ahead.filter(|_| may_be)
+    }
+
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let text = match (self.status, self.code.as_deref()) {
             (400 | 401 | 403 | 422, None) => {
@@ -198,10 +207,7 @@ impl Denied {
             (_, Some("access_denied")) => {
                 "allow this client the API at the authorization server, and name the API (TokenRequest::audience)"
             }
-            (_, Some("invalid_grant")) => {
-                "the assertion or token that was sent is wrong or expired (TokenRequest::parameter); if this machine \
-                 signs assertions, check its clock"
-            }
+            (_, Some("invalid_grant")) => return Some(Cow::Owned(self.hints.sent.grant_remedy())),
             (_, Some("invalid_scope" | "scope_invalid")) => {
                 "ask only for scopes granted to this client (TokenRequest::scope)"
             }

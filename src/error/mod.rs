@@ -18,7 +18,7 @@ pub use denied::Denied;
 pub(crate) use denied::Hints;
 pub(crate) use protocol::COMPRESSED;
 pub use protocol::{ProtocolError, ProtocolErrorKind};
-pub(crate) use sent::{Proof, SecretIn, Sent};
+pub(crate) use sent::{Proof, SecretIn, Sent, SignedFor};
 pub use transport::{NoAnswer, TransportError, TransportErrorKind};
 
 use crate::redact::Excerpt;
@@ -186,6 +186,15 @@ impl Error {
         }
     }
 
+    /// Returns by how many seconds the server's clock is ahead of ours, if the server may have refused
+    /// an assertion for its time.
+    pub(crate) fn server_ahead(&self) -> Option<i64> {
+        match self {
+            Self::Denied(denied) => denied.server_ahead(),
+            _ => None,
+        }
+    }
+
     /// Whether the time limit of this setting ended the request.
     pub(crate) fn is_limited_by(&self, setting: &'static str) -> bool {
         matches!(self, Self::Transport(failure) if failure.limit == Some(setting))
@@ -241,7 +250,7 @@ mod tests {
         use TransportErrorKind::{BodyTooLarge, Closed, Connect, Other, Timeout, Tls};
         let transport = |kind| TransportError::new(kind, "").into_error("", true, "");
         let (endpoint, status) = (String::new(), 0);
-        let unread = CredentialsError { client_id: None, cause: Arc::new(fmt::Error) };
+        let unread = CredentialsError { failed: Failed::IdAndSecret, cause: Arc::new(fmt::Error) };
         let protocol = ProtocolError {
             endpoint: endpoint.clone(),
             status,

@@ -1,6 +1,5 @@
 //! How far this machine's clock is from that of a server, by the `Date` of its answer (RFC 9110
 //! section 6.6.1). Imports `protocol::http_date`.
-#![allow(dead_code, reason = "used by the token request, once it sends assertions")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,12 +14,14 @@ pub(crate) fn server_ahead(date: &[u8], now: SystemTime) -> Option<i64> {
     seconds(date)?.checked_sub(seconds(now)?)
 }
 
-/// Returns what to add to our clock when an assertion says when it was made, or `None` if the
-/// difference explains no refusal, or is beyond a day: then the clock of the server is not set.
-pub(crate) fn correction(server_ahead: i64) -> Option<i64> {
-    const LEAST: u64 = 3;
-    const MOST: u64 = 24 * 60 * 60;
-    (LEAST..=MOST).contains(&server_ahead.unsigned_abs()).then_some(server_ahead)
+/// Returns how many seconds to add to our clock for the time in an assertion, in place of those that
+/// are `known`. `None` if that is no news, or more than a day: such a clock is not followed.
+pub(crate) fn correction(server_ahead: i64, known: i32) -> Option<i32> {
+    const LEAST: u32 = 3;
+    const MOST: u32 = 24 * 60 * 60;
+    let ahead = i32::try_from(server_ahead).ok().filter(|ahead| ahead.unsigned_abs() <= MOST)?;
+    let offset = if ahead.unsigned_abs() < LEAST { 0 } else { ahead };
+    (offset.abs_diff(known) >= LEAST).then_some(offset)
 }
 
 #[cfg(test)]
@@ -39,7 +40,8 @@ mod tests {
             }
             let local = UNIX_EPOCH + Duration::from_secs(row["local"].as_u64().expect("a time"));
             let date = row["date"].as_str().expect("a date").as_bytes();
-            assert_eq!(server_ahead(date, local).and_then(correction), row["offset"].as_i64(), "{line}");
+            let corrected = server_ahead(date, local).and_then(|ahead| correction(ahead, 0)).map(i64::from);
+            assert_eq!(corrected, row["offset"].as_i64(), "{line}");
             seen += 1;
         }
         assert_eq!(seen, 5);
@@ -60,11 +62,25 @@ mod tests {
             let local = UNIX_EPOCH + Duration::from_secs(local);
             assert_eq!(server_ahead(date, local), Some(ahead));
             assert_eq!(server_ahead(date, local + Duration::from_millis(999)), Some(ahead));
-            assert_eq!(correction(ahead), corrected);
+            assert_eq!(correction(ahead, 0), corrected);
         }
         for extreme in [0, i64::MIN, i64::MAX] {
-            assert_eq!(correction(extreme), None);
+            assert_eq!(correction(extreme, 0), None);
         }
         assert_eq!(server_ahead(b"\xff", UNIX_EPOCH), None);
+    }
+
+    #[test]
+    fn a_correction_is_made_again_only_if_the_difference_has_changed() {
+        for (ahead, known, corrected) in [
+            (300, 300, None),
+            (302, 300, None),
+            (303, 300, Some(303)),
+            (0, 300, Some(0)),
+            (2, 300, Some(0)),
+            (-300, 300, Some(-300)),
+        ] {
+            assert_eq!(correction(ahead, known), corrected, "{ahead} {known}");
+        }
     }
 }

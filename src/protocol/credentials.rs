@@ -1,16 +1,16 @@
-//! Client authentication at the token endpoint (RFC 6749 section 2.3). Imports `error`,
-//! `instance`, `protocol::basic`, `redact`.
+//! The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3). Imports `error`,
+//! `instance`, `made`, `redact`, `transport`, and from `protocol` the modules `authentication`, `basic`.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-use http::HeaderValue;
 
 use crate::error::{Error, Failed};
 use crate::instance::Instance;
+use crate::made::{Context, Made, Maker, Provided};
+use crate::protocol::authentication::Authentication;
 use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
+use crate::transport::Attempt;
 
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 /// Returns a secret, and the id that belongs to it if that is not fixed.
@@ -25,6 +25,9 @@ type Provider = dyn Fn() -> Result<(Option<String>, Secret), ProviderError> + Se
 /// | [`new`](Self::new) | `client_secret_basic` | `Authorization: Basic ...` |
 /// | [`new`](Self::new)[`.in_body()`](Self::in_body) | `client_secret_post` | `client_id` and `client_secret` in the body |
 /// | [`with_secret_from`](Self::with_secret_from), [`with_id_and_secret_from`](Self::with_id_and_secret_from) | as `new` | what a closure returns |
+/// | [`with_key`](Self::with_key), [`with_key_from`](Self::with_key_from), [`with_assertion`](Self::with_assertion) | `private_key_jwt` | `client_assertion`, a JWT that is signed anew for each attempt |
+/// | [`new`](Self::new)[`.in_assertion()`](Self::in_assertion) | `client_secret_jwt` | `client_assertion`, signed with the secret |
+/// | [`with_assertion_from`](Self::with_assertion_from) | `private_key_jwt` | `client_assertion`, as a closure returns it |
 /// | [`public`](Self::public) | `none` | `client_id` in the body; the proof is a client certificate or the grant |
 /// | [`none`](Self::none) | - | nothing; the proof is the grant or a header of the request |
 ///
@@ -49,6 +52,10 @@ enum Method {
         sent: Sent,
         id_in_body: bool,
     },
+    Assertion {
+        client_id: String,
+        maker: Arc<dyn Maker>,
+    },
     Public {
         client_id: String,
         instance: Instance,
@@ -65,10 +72,17 @@ enum SecretFrom {
 }
 
 #[derive(Clone, Copy)]
-enum Sent {
+pub(super) enum Sent {
     Basic(BasicEncoding),
     Body,
+    /// In an assertion that this function signs with the secret (`client_secret_jwt`). A program that
+    /// does not choose it does not contain what signs.
+    #[cfg(feature = "keys")]
+    Assertion(SignWithSecret),
 }
+
+#[cfg(feature = "keys")]
+pub(super) type SignWithSecret = fn(&Secret, Context<'_>, &Attempt) -> Result<Made, Error>;
 
 impl Credentials {
     /// Makes credentials with a client secret. It is sent by HTTP Basic, which every server must
@@ -148,6 +162,40 @@ impl Credentials {
 
     fn with(client_id: Option<String>, secret: SecretFrom) -> Self {
         Self(Method::Secret { client_id, secret, sent: Sent::Basic(BasicEncoding::default()), id_in_body: false })
+    }
+
+    /// Makes credentials whose client assertion (RFC 7523 section 2.2) comes from a closure: from a
+    /// file that the platform writes (workload identity), from an HTTP endpoint of the platform, or
+    /// from another library.
+    ///
+    /// The closure is called for each attempt, because such an assertion expires soon. If the server
+    /// refuses it, the closure is called once more, and the request is repeated if the assertion is
+    /// another by then. If the closure fails, the fetch fails with [`Error::Credentials`], whose
+    /// source is the closure's error. Tokens are shared only between sources whose credentials are
+    /// clones of this value.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Secret};
+    /// let file = "/var/run/secrets/azure/tokens/azure-identity-token";
+    /// let credentials = Credentials::with_assertion_from("my-client", move || {
+    ///     Ok(Secret::from(std::fs::read_to_string(file)?.trim_end()))
+    /// });
+    /// // The file is not read until a token is needed.
+    /// assert_eq!(credentials.client_id(), Some("my-client"));
+    /// ```
+    #[must_use]
+    pub fn with_assertion_from<F>(client_id: impl Into<String>, provider: F) -> Self
+    where
+        F: Fn() -> Result<Secret, ProviderError> + Send + Sync + 'static,
+    {
+        let client_id = client_id.into();
+        let what = |client_id: &str| Failed::Assertion { client_id: client_id.to_owned() };
+        let maker = Arc::new(Provided::new(what, &client_id, provider));
+        Self::made_by(client_id, maker)
+    }
+
+    pub(super) fn made_by(client_id: String, maker: Arc<dyn Maker>) -> Self {
+        Self(Method::Assertion { client_id, maker })
     }
 
     /// Makes credentials that send only the `client_id`. The client proves its identity by a client
@@ -256,7 +304,7 @@ impl Credentials {
     pub fn client_id(&self) -> Option<&str> {
         match &self.0 {
             Method::Secret { client_id, .. } => client_id.as_deref(),
-            Method::Public { client_id, .. } => Some(client_id),
+            Method::Assertion { client_id, .. } | Method::Public { client_id, .. } => Some(client_id),
             Method::None { .. } => None,
         }
     }
@@ -264,19 +312,23 @@ impl Credentials {
     /// Whether [`authenticate`](Self::authenticate) calls a closure, which may return another secret
     /// each time.
     pub(crate) fn may_change(&self) -> bool {
-        matches!(&self.0, Method::Secret { secret: SecretFrom::Provider(..), .. })
+        match &self.0 {
+            Method::Secret { secret, .. } => matches!(secret, SecretFrom::Provider(..)),
+            Method::Assertion { maker, .. } => maker.may_change(),
+            Method::Public { .. } | Method::None { .. } => false,
+        }
     }
 
-    fn sent_as(mut self, how: Sent) -> Self {
+    pub(super) fn sent_as(mut self, how: Sent) -> Self {
         if let Method::Secret { sent, .. } = &mut self.0 {
             *sent = how;
         }
         self
     }
 
-    /// Returns what goes into one token request. Calls the closure, if there is one, for the
-    /// secret.
-    pub(crate) fn authenticate(&self) -> Result<Authentication, Error> {
+    /// Returns what goes into one token request. Calls the closure, if there is one. `audience` is
+    /// that of an assertion that names no other.
+    pub(crate) fn authenticate(&self, audience: Option<&str>, attempt: &Attempt) -> Result<Authentication, Error> {
         match &self.0 {
             Method::Secret { client_id, secret, sent, id_in_body } => {
                 let (id, secret) = match secret {
@@ -287,7 +339,20 @@ impl Credentials {
                     })?,
                 };
                 let client_id = id.as_ref().or(client_id.as_ref());
-                present(client_id.map_or("", String::as_str), secret, *sent, *id_in_body)
+                let client_id = client_id.map_or("", String::as_str);
+                #[cfg(feature = "keys")]
+                if let Sent::Assertion(sign) = sent {
+                    check("id", client_id)?;
+                    let made = sign(&secret, context(client_id, audience), attempt)?;
+                    return Ok(Authentication::Assertion { client_id: client_id.to_owned(), made });
+                }
+                present(client_id, secret, *sent, *id_in_body)
+            }
+            Method::Assertion { client_id, maker } => {
+                check("id", client_id)?;
+                let made = maker.make(context(client_id, audience), attempt)?;
+                check("assertion", made.text.secret())?;
+                Ok(Authentication::Assertion { client_id: client_id.clone(), made })
             }
             Method::Public { client_id, .. } => {
                 check("id", client_id)?;
@@ -300,7 +365,7 @@ impl Credentials {
     /// Returns what identifies the client in a cache key, before a token is needed: what goes into
     /// the request, and the instance, if the request does not contain the proof. Does not call the
     /// closure.
-    pub(crate) fn identity(&self) -> Result<(Authentication, Option<Instance>), Error> {
+    pub(crate) fn identity(&self, audience: Option<&str>) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
             Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent, id_in_body } => {
                 // Each encoding writes this differently, so how the secret is sent is part of the
@@ -310,10 +375,20 @@ impl Credentials {
                 let shown = present(client_id, Secret::from(ANY), *sent, *id_in_body)?;
                 Ok((shown, Some(instance.clone())))
             }
-            Method::Public { instance, .. } | Method::None { instance } => {
-                Ok((self.authenticate()?, Some(instance.clone())))
+            Method::Secret { client_id, secret: SecretFrom::Value(secret), sent, id_in_body } => {
+                let client_id = client_id.as_deref().unwrap_or_default();
+                Ok((present(client_id, secret.clone(), *sent, *id_in_body)?, None))
             }
-            Method::Secret { .. } => Ok((self.authenticate()?, None)),
+            Method::Assertion { client_id, maker } => {
+                check("id", client_id)?;
+                let (recipe, instance) = maker.identity(context(client_id, audience));
+                Ok((Authentication::Assertion { client_id: client_id.clone(), made: Made::recipe(recipe) }, instance))
+            }
+            Method::Public { client_id, instance } => {
+                check("id", client_id)?;
+                Ok((Authentication::ClientId(client_id.clone()), Some(instance.clone())))
+            }
+            Method::None { instance } => Ok((Authentication::Nothing, Some(instance.clone()))),
         }
     }
 }
@@ -325,40 +400,12 @@ impl fmt::Debug for Credentials {
         match &self.0 {
             Method::Secret { sent: Sent::Basic(encoding), .. } => debug.field("basic", encoding),
             Method::Secret { sent: Sent::Body, .. } => debug.field("in_body", &true),
+            #[cfg(feature = "keys")]
+            Method::Secret { sent: Sent::Assertion(_), .. } => debug.field("in_assertion", &true),
+            Method::Assertion { .. } => debug.field("assertion", &true),
             Method::Public { .. } | Method::None { .. } => debug.field("secret", &"none"),
         };
         debug.finish_non_exhaustive()
-    }
-}
-
-/// The client authentication of one request.
-pub(crate) enum Authentication {
-    Basic {
-        header: HeaderValue,
-        secret: Secret,
-        encoding: BasicEncoding,
-        /// What would write the id and secret differently.
-        others: Vec<&'static str>,
-        /// The client id, if the body has it, too.
-        id_in_body: Option<String>,
-    },
-    Body {
-        client_id: String,
-        secret: Secret,
-    },
-    ClientId(String),
-    Nothing,
-}
-
-/// Equal for what is sent in the same way.
-impl Hash for Authentication {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Basic { header, .. } => header.hash(state),
-            Self::Body { client_id, secret } => (client_id, secret.secret()).hash(state),
-            Self::ClientId(client_id) => client_id.hash(state),
-            Self::Nothing => {}
-        }
     }
 }
 
@@ -373,7 +420,17 @@ fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Res
             Ok(Authentication::Basic { header, secret, encoding, others, id_in_body })
         }
         Sent::Body => Ok(Authentication::Body { client_id: client_id.to_owned(), secret }),
+        // Only for a cache key.
+        #[cfg(feature = "keys")]
+        Sent::Assertion(_) => {
+            let made = Made::recipe(secret.secret().to_owned());
+            Ok(Authentication::Assertion { client_id: client_id.to_owned(), made })
+        }
     }
+}
+
+fn context<'a>(client_id: &'a str, audience: Option<&'a str>) -> Context<'a> {
+    Context { client_id: Some(client_id), authenticates: true, audience }
 }
 
 /// Refuses control characters, and an empty client id. RFC 6749 sections A.1 and A.2 allow visible
@@ -398,7 +455,7 @@ mod tests {
     use super::*;
 
     fn basic_header(credentials: &Credentials) -> HeaderValue {
-        match credentials.authenticate().expect("good credentials") {
+        match credentials.authenticate(None, &Attempt::default()).expect("good credentials") {
             Authentication::Basic { header, .. } => header,
             _ => panic!("not Basic"),
         }
@@ -407,7 +464,7 @@ mod tests {
     #[test]
     fn the_error_names_the_line_break_but_not_the_secret() {
         for credentials in [Credentials::new("id", "tok\n"), Credentials::new("id", "tok\n").in_body()] {
-            let error = credentials.authenticate().err().expect("refused").to_string();
+            let error = credentials.authenticate(None, &Attempt::default()).err().expect("refused").to_string();
             assert!(error.contains("line break") && !error.contains("tok"), "{error}");
         }
     }
@@ -424,7 +481,7 @@ mod tests {
         });
         assert_eq!(basic_header(&credentials), "Basic aWQ6b25l");
         assert_eq!(basic_header(&credentials), "Basic aWQ6dHdv");
-        let error = credentials.authenticate().err().expect("refused");
+        let error = credentials.authenticate(None, &Attempt::default()).err().expect("refused");
         assert!(error.is_retryable());
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
         assert_eq!(cause, "vault is sealed");
@@ -442,21 +499,23 @@ mod tests {
         assert_eq!((credentials.client_id(), credentials.may_change()), (None, true));
         assert!(!format!("{credentials:?}").contains("secret-"));
         // Making a key does not call it.
-        assert!(credentials.identity().expect("good").1 == credentials.clone().identity().expect("good").1);
+        assert!(credentials.identity(None).expect("good").1 == credentials.clone().identity(None).expect("good").1);
         assert_eq!(basic_header(&credentials), "Basic aWQtMDpzZWNyZXQtMA==");
-        let Ok(Authentication::Body { client_id, secret }) = credentials.clone().in_body().authenticate() else {
+        let Ok(Authentication::Body { client_id, secret }) =
+            credentials.clone().in_body().authenticate(None, &Attempt::default())
+        else {
             panic!("not in the body");
         };
         assert_eq!((&*client_id, secret.secret()), ("id-1", "secret-1"));
-        let refused = credentials.authenticate().err().expect("an empty id").to_string();
+        let refused = credentials.authenticate(None, &Attempt::default()).err().expect("an empty id").to_string();
         assert!(refused.contains("the client id is empty"), "{refused}");
-        let error = credentials.authenticate().err().expect("refused");
+        let error = credentials.authenticate(None, &Attempt::default()).err().expect("refused");
         assert_eq!(error.to_string(), "the client id and secret could not be read");
     }
 
     #[test]
     fn a_proof_outside_the_request_is_compared_by_instance() {
-        let instance = |credentials: &Credentials| credentials.identity().expect("good").1;
+        let instance = |credentials: &Credentials| credentials.identity(None).expect("good").1;
         let one = Credentials::public("id");
         assert!(instance(&one) == instance(&one.clone()));
         assert!(instance(&one) != instance(&Credentials::public("id")));
@@ -470,7 +529,7 @@ mod tests {
     #[test]
     fn the_encoding_of_a_provided_secret_is_part_of_the_identity() {
         let provided = Credentials::with_secret_from("id", || panic!("making a key must not call the closure"));
-        let header = |encoding| match provided.clone().basic_encoding(encoding).identity().expect("good").0 {
+        let header = |encoding| match provided.clone().basic_encoding(encoding).identity(None).expect("good").0 {
             Authentication::Basic { header, .. } => header,
             _ => panic!("not Basic"),
         };

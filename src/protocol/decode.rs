@@ -18,9 +18,9 @@ use zeroize::Zeroize as _;
 
 use crate::clock::Moment;
 use crate::error::{COMPRESSED, Error, ProtocolError, ProtocolErrorKind};
-use crate::protocol::credentials::Authentication;
 use crate::protocol::decode::lifetime::lifetime;
 use crate::protocol::dialect::LifetimeUnit;
+use crate::protocol::encode::Prepared;
 use crate::protocol::members::{Member, NotAnObject, Object};
 use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
@@ -61,14 +61,14 @@ impl TokenRequest {
         &self,
         response: &http::Response<B>,
         sent_at: Moment,
-        authentication: Option<&Authentication>,
+        prepared: Option<&Prepared>,
     ) -> Result<AccessToken, Error> {
         let answer = Answer {
             status: response.status(),
             headers: response.headers(),
             body: response.body().as_ref(),
             sent_at,
-            authentication,
+            prepared,
         };
         self.read(&answer)
     }
@@ -210,12 +210,12 @@ struct Answer<'a> {
     body: &'a [u8],
     sent_at: Moment,
     /// `None` if somebody else sent the request.
-    authentication: Option<&'a Authentication>,
+    prepared: Option<&'a Prepared>,
 }
 
 impl Answer<'_> {
     fn redactor(&self, request: &TokenRequest) -> Redactor {
-        request.redactor(self.authentication.unwrap_or(&Authentication::Nothing))
+        request.redactor(self.prepared)
     }
 
     fn is_form(&self) -> bool {

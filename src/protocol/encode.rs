@@ -1,5 +1,7 @@
-//! Encodes a token request as an HTTP request. Imports `error`, `protocol::credentials`,
-//! `protocol::request`, `redact`, `transport`.
+//! Encodes a token request as an HTTP request. Imports `error`, `instance`, `made`, `redact`,
+//! `transport`, `protocol::credentials`, `protocol::request`.
+
+use std::hash::{Hash, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +10,11 @@ use http::{HeaderValue, Method};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::protocol::credentials::{Authentication, Credentials};
+use crate::instance::Instance;
+use crate::made::{Context, Made};
+use crate::protocol::authentication::Authentication;
+use crate::protocol::credentials::Credentials;
+use crate::protocol::parameters::without_value;
 use crate::protocol::request::{BodyFormat, CLIENT_CREDENTIALS, TokenRequest};
 use crate::redact::Redactor;
 use crate::transport::Attempt;
@@ -17,15 +23,15 @@ impl TokenRequest {
     /// Makes the HTTP request that asks for a token (RFC 6749 section 4.4.2). Its body or its
     /// `Authorization` header contains the client secret.
     ///
-    /// `attempt` is for client authentication that needs a new proof for each attempt; a client
-    /// secret does not use it.
+    /// An assertion is signed anew for each attempt, with the time and the random bytes of `attempt`.
+    /// A client secret uses neither.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if the credentials cannot be sent this way, if the request would
     /// use two methods of client authentication (RFC 6749 section 2.3), or if it would use none
-    /// with the grant `client_credentials`. [`Error::Credentials`] if the client secret cannot be
-    /// read.
+    /// with the grant `client_credentials`. [`Error::Credentials`] if a closure fails that returns the
+    /// client secret, a key, an assertion or a parameter.
     ///
     /// # Examples
     ///
@@ -39,17 +45,54 @@ impl TokenRequest {
     /// assert_eq!(sent.body(), b"grant_type=client_credentials");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    pub fn encode(&self, credentials: &Credentials, _attempt: &Attempt) -> Result<http::Request<Vec<u8>>, Error> {
-        self.encode_with(&credentials.authenticate()?)
+    pub fn encode(&self, credentials: &Credentials, attempt: &Attempt) -> Result<http::Request<Vec<u8>>, Error> {
+        self.encode_with(&self.prepare(credentials, attempt)?)
     }
 
-    pub(crate) fn encode_with(&self, authentication: &Authentication) -> Result<http::Request<Vec<u8>>, Error> {
-        self.check_one_method(authentication)?;
+    /// Makes what belongs to one attempt. Calls the closures.
+    pub(crate) fn prepare(&self, credentials: &Credentials, attempt: &Attempt) -> Result<Prepared, Error> {
+        let audience = self.assertion_audience();
+        let audience = audience.as_deref();
+        let client = credentials.authenticate(audience, attempt)?;
+        let context = self.context(credentials, audience);
+        let parameters = self.made.iter().map(|(name, maker)| {
+            let made = maker.make(context, attempt)?;
+            if made.text.secret().is_empty() { Err(without_value(name)) } else { Ok((name.clone(), made)) }
+        });
+        Ok(Prepared { parameters: parameters.collect::<Result<_, Error>>()?, client })
+    }
+
+    /// Returns what stands for [`prepare`](Self::prepare) in a cache key, with the instances of the
+    /// closures, which are not called.
+    pub(crate) fn identity(&self, credentials: &Credentials) -> Result<(Prepared, Vec<Instance>), Error> {
+        let audience = self.assertion_audience();
+        let audience = audience.as_deref();
+        let (client, instance) = credentials.identity(audience)?;
+        let mut instances = Vec::from_iter(instance);
+        let context = self.context(credentials, audience);
+        let mut parameters = Vec::new();
+        for (name, maker) in &self.made {
+            let (recipe, instance) = maker.identity(context);
+            instances.extend(instance);
+            parameters.push((name.clone(), Made::recipe(recipe)));
+        }
+        Ok((Prepared { client, parameters }, instances))
+    }
+
+    /// For a grant, which names its own subject.
+    fn context<'a>(&self, credentials: &'a Credentials, audience: Option<&'a str>) -> Context<'a> {
+        Context { client_id: credentials.client_id(), authenticates: false, audience }
+    }
+
+    pub(crate) fn encode_with(&self, prepared: &Prepared) -> Result<http::Request<Vec<u8>>, Error> {
+        let Prepared { client, parameters } = prepared;
+        self.check(client)?;
         let mut headers = self.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let scope = self.scopes.join(" ");
         let mut pairs = self.pairs(&scope);
-        match authentication {
+        pairs.extend(parameters.iter().map(|(name, made)| (name.as_str(), made.text.secret())));
+        match client {
             Authentication::Basic { header, id_in_body, .. } => {
                 headers.insert(AUTHORIZATION, header.clone());
                 pairs.extend(id_in_body.as_deref().map(|client_id| ("client_id", client_id)));
@@ -57,6 +100,12 @@ impl TokenRequest {
             Authentication::Body { client_id, secret } => {
                 pairs.extend([("client_id", client_id.as_str()), ("client_secret", secret.secret())]);
             }
+            // RFC 7521 section 4.2 allows the id beside the assertion, and some servers require it.
+            Authentication::Assertion { client_id, made } => pairs.extend([
+                ("client_id", client_id.as_str()),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", made.text.secret()),
+            ]),
             Authentication::ClientId(client_id) => pairs.push(("client_id", client_id)),
             Authentication::Nothing => {}
         }
@@ -73,22 +122,45 @@ impl TokenRequest {
     }
 
     /// Checks that the request uses at most one method of client authentication (RFC 6749
-    /// section 2.3), and that the grant `client_credentials` uses one (section 4.4).
-    pub(crate) fn check_one_method(&self, authentication: &Authentication) -> Result<(), Error> {
+    /// section 2.3), that the grant `client_credentials` uses one (section 4.4), and that the tokens
+    /// of a token exchange come with their types (RFC 8693 section 2.1).
+    pub(crate) fn check(&self, client: &Authentication) -> Result<(), Error> {
         let own_header = self.headers.contains_key(AUTHORIZATION);
-        match authentication {
-            Authentication::Basic { .. } | Authentication::Body { .. } if own_header => Err(Error::configuration(
-                "header \"authorization\": the client secret is sent already, and a request may not use two methods \
-                 (RFC 6749 section 2.3); use Credentials::none",
-            )),
+        let two_methods = |sent| {
+            Err(Error::configuration(format!(
+                "header \"authorization\": {sent} is sent already, and a request may not use two methods (RFC 6749 \
+                 section 2.3); use Credentials::none"
+            )))
+        };
+        match client {
+            Authentication::Basic { .. } | Authentication::Body { .. } if own_header => {
+                two_methods("the client secret")
+            }
+            Authentication::Assertion { .. } if own_header => two_methods("a client assertion"),
             Authentication::Nothing if self.grant_type.as_deref() == Some(CLIENT_CREDENTIALS) && !own_header => {
                 Err(Error::configuration(
                     "Credentials::none: the grant client_credentials needs client authentication (RFC 6749 section 4.4); \
                      use Credentials::new, or Credentials::public with a client certificate",
                 ))
             }
-            _ => Ok(()),
+            _ => self.check_token_exchange(),
         }
+    }
+
+    fn check_token_exchange(&self) -> Result<(), Error> {
+        let has = |name| self.parameter_names().any(|known| known == name);
+        for (name, needed) in [
+            ("subject_token", "subject_token_type"),
+            ("actor_token", "actor_token_type"),
+            ("actor_token_type", "actor_token"),
+        ] {
+            if has(name) && !has(needed) {
+                return Err(Error::configuration(format!(
+                    "parameter {name:?}: needs the parameter {needed:?}, too (RFC 8693 section 2.1)"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Returns the parameters in order. An empty `scope` is left out (RFC 6749 section 3.2).
@@ -105,15 +177,18 @@ impl TokenRequest {
     /// Returns a redactor for the texts that a server can only have got from this request: the
     /// client secret, the Basic value, all headers and parameters that the user set, and the query
     /// of the token endpoint.
-    pub(crate) fn redactor(&self, authentication: &Authentication) -> Redactor {
+    pub(crate) fn redactor(&self, prepared: Option<&Prepared>) -> Redactor {
         let mut secrets: Vec<&str> = self.parameters.iter().map(|(_, value)| value.secret()).collect();
+        let made = prepared.iter().flat_map(|prepared| &prepared.parameters);
+        secrets.extend(made.map(|(_, made)| made.text.secret()));
         let mut authorization = self.headers.get(AUTHORIZATION);
-        match authentication {
+        match prepared.map_or(&Authentication::Nothing, |prepared| &prepared.client) {
             Authentication::Basic { header, secret, .. } => {
                 authorization = Some(header);
                 secrets.push(secret.secret());
             }
             Authentication::Body { secret, .. } => secrets.push(secret.secret()),
+            Authentication::Assertion { made, .. } => secrets.push(made.text.secret()),
             Authentication::ClientId(_) | Authentication::Nothing => {}
         }
         // A server may repeat a part alone: the credentials without their scheme, what they decode
@@ -135,6 +210,32 @@ impl TokenRequest {
         secrets.push(query);
         secrets.extend(query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_name, value)| value)));
         Redactor::new(secrets)
+    }
+}
+
+/// What is made anew for each attempt. Equal hashes for what a server that refused one refuses again.
+pub(crate) struct Prepared {
+    pub(crate) client: Authentication,
+    pub(crate) parameters: Vec<(String, Made)>,
+}
+
+impl Prepared {
+    /// Whether something in it was signed here, at a time of this machine's clock.
+    pub(crate) fn is_signed(&self) -> bool {
+        let client = match &self.client {
+            Authentication::Assertion { made, .. } => Some(made),
+            _ => None,
+        };
+        client.into_iter().chain(self.parameters.iter().map(|(_, made)| made)).any(|made| made.signed.is_some())
+    }
+}
+
+impl Hash for Prepared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.client.hash(state);
+        for (_, made) in &self.parameters {
+            made.mark.secret().hash(state);
+        }
     }
 }
 

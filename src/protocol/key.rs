@@ -40,7 +40,7 @@ use crate::protocol::request::TokenRequest;
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
     request: Arc<Zeroizing<Box<[u8]>>>,
-    instance: Option<Instance>,
+    instances: Vec<Instance>,
 }
 
 impl CacheKey {
@@ -63,8 +63,8 @@ impl CacheKey {
     /// ```
     pub fn new(request: &TokenRequest, credentials: &Credentials) -> Result<Self, Error> {
         let request = request.canonical();
-        let (authentication, instance) = credentials.identity()?;
-        let http = request.encode_with(&authentication)?;
+        let (prepared, instances) = request.identity(credentials)?;
+        let http = request.encode_with(&prepared)?;
         let mut headers: Vec<(&str, &[u8])> =
             http.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         headers.sort_unstable();
@@ -90,13 +90,13 @@ impl CacheKey {
         // Copied to its exact length, because shrinking the vector would leave its old memory
         // behind, unwiped.
         let request = Arc::new(Zeroizing::new(bytes.as_slice().into()));
-        Ok(Self { request, instance })
+        Ok(Self { request, instances })
     }
 }
 
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Equal keys have equal requests. Keys that differ only in the instance share a hash.
+        // Equal keys have equal requests. Keys that differ only in instances share a hash.
         self.request.hash(state);
     }
 }

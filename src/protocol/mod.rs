@@ -8,17 +8,21 @@
 // begins with its constructors.
 pub(crate) mod request;
 
+mod parameters;
+
+pub(crate) mod authentication;
 pub(crate) mod basic;
 pub(crate) mod challenge;
-#[cfg(feature = "keys")]
-mod clock_offset;
+pub(crate) mod clock_offset;
 pub(crate) mod credentials;
 mod decode;
 pub(crate) mod dialect;
-mod encode;
+pub(crate) mod encode;
 mod http_date;
 pub(crate) mod key;
 mod members;
 mod retry_after;
+#[cfg(feature = "keys")]
+mod signed;
 pub(crate) mod token;
 mod vendor_settings;

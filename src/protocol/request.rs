@@ -5,11 +5,14 @@
 //! `TokenRequest::encode` is in `protocol::encode`, and `TokenRequest::decode` in
 //! `protocol::decode`.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, Uri};
 
 use crate::error::Error;
+use crate::made::Maker;
 use crate::origin::{self, Endpoint, Origins};
 use crate::protocol::dialect::Dialect;
 use crate::redact::Secret;
@@ -47,6 +50,10 @@ pub struct TokenRequest {
     pub(super) audiences: Vec<String>,
     pub(super) resources: Vec<String>,
     pub(super) parameters: Vec<(String, Secret)>,
+    /// Parameters that are made anew for each attempt.
+    pub(super) made: Vec<(String, Arc<dyn Maker>)>,
+    /// The issuer identifier of the authorization server, if the program names it.
+    pub(super) issuer: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body_format: BodyFormat,
     pub(super) token_type_aliases: Vec<String>,
@@ -84,22 +91,6 @@ pub enum BodyFormat {
 }
 
 pub(super) const CLIENT_CREDENTIALS: &str = "client_credentials";
-
-/// Parameters that have a method of their own, or are written by client authentication.
-const RESERVED_PARAMETERS: [&str; 8] = [
-    "grant_type",
-    "scope",
-    "audience",
-    "resource",
-    "client_id",
-    "client_secret",
-    "client_assertion",
-    "client_assertion_type",
-];
-
-/// Headers that depend on the body, the connection or the response.
-pub(super) const RESERVED_HEADERS: [&str; 7] =
-    ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
 
 impl TokenRequest {
     /// Makes a `client_credentials` request to this token endpoint (RFC 6749 section 4.4.2).
@@ -149,6 +140,8 @@ impl TokenRequest {
             audiences: Vec::new(),
             resources: Vec::new(),
             parameters: Vec::new(),
+            made: Vec::new(),
+            issuer: None,
             headers: HeaderMap::new(),
             body_format: BodyFormat::default(),
             token_type_aliases: Vec::new(),
@@ -309,94 +302,21 @@ impl TokenRequest {
         self.parameter("organization", organization)
     }
 
-    /// Adds a parameter to the token request. `Debug` does not show its value.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the name or the value is empty, if the name was used already
-    /// (RFC 6749 section 3.2), or if this crate writes the parameter itself: `grant_type`, `scope`,
-    /// `audience`, `resource`, `client_id`, `client_secret`, `client_assertion`,
-    /// `client_assertion_type`.
-    ///
-    /// # Examples
+    /// Names the authorization server by its issuer identifier (RFC 8414 section 2), the audience of
+    /// the assertions that this crate signs. Default: the URL of the token endpoint. Servers differ:
+    /// some accept only one of the two. With the empty string, an assertion has no audience unless it
+    /// names one itself.
     ///
     /// ```
-    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
-    /// let request = TokenRequest::new("https://zoom.us/oauth/token")?
-    ///     .grant_type("account_credentials")?
-    ///     .parameter("account_id", "abc_123")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
-    /// assert_eq!(sent.body(), b"grant_type=account_credentials&account_id=abc_123");
+    /// # use client_credentials::TokenRequest;
+    /// let request = TokenRequest::new("https://kc.example.com/realms/acme/protocol/openid-connect/token")?
+    ///     .issuer("https://kc.example.com/realms/acme");
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
-    pub fn parameter(mut self, name: &str, value: impl Into<Secret>) -> Result<Self, Error> {
-        let value = value.into();
-        if name.is_empty() || value.secret().is_empty() {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: a parameter without a name or a value counts as left out (RFC 6749 section 3.2)"
-            )));
-        }
-        if matches!(name, "client_assertion" | "client_assertion_type") {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: client authentication by a signed assertion (RFC 7523 section 2.2) is not \
-                 supported yet; until it is, a Transport of your own can add the parameter"
-            )));
-        }
-        if RESERVED_PARAMETERS.contains(&name) {
-            let method = match name {
-                "client_id" | "client_secret" => "the constructors of Credentials",
-                "resource" => "TokenRequest::resource, or TokenRequest::resource_by_name for a name",
-                "audience" => "TokenRequest::audience, and TokenRequest::add_audience for a further one",
-                "scope" => "TokenRequest::scope",
-                _ => "TokenRequest::grant_type",
-            };
-            return Err(Error::configuration(format!("parameter {name:?}: use {method}")));
-        }
-        if self.parameters.iter().any(|(known, _)| known == name) {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: given twice (RFC 6749 section 3.2 forbids it)"
-            )));
-        }
-        self.parameters.push((name.to_owned(), value));
-        Ok(self)
-    }
-
-    /// Adds a header to the token request, such as an API key or `User-Agent`. `Debug` does not
-    /// show its value.
-    ///
-    /// Set `Authorization` only for a grant that needs a scheme of its own, and together with
-    /// [`Credentials::none`](crate::Credentials::none).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the name or the value is not legal in a header, if the header
-    /// was added already, or if this crate writes it itself: `Accept`, `Content-Type`,
-    /// `Content-Length`, `Host` and other headers of the connection.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
-    /// let request = TokenRequest::new("https://onlinetools.ups.com/security/v1/oauth/token")?
-    ///     .header("x-merchant-id", "123456")?;
-    /// let sent = request.encode(&Credentials::new("my-client", "s3cret"), &Attempt::default())?;
-    /// assert_eq!(sent.headers()["x-merchant-id"], "123456");
-    /// assert!(!format!("{request:?}").contains("123456"));
-    /// # Ok::<_, client_credentials::Error>(())
-    /// ```
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        let wrong = |what| Error::configuration(format!("header {name:?}: {what}"));
-        let key: HeaderName = name.parse().map_err(|_| wrong("not a legal header name"))?;
-        if RESERVED_HEADERS.contains(&key.as_str()) {
-            return Err(wrong("the token request has its own"));
-        }
-        if self.headers.contains_key(&key) {
-            return Err(wrong("given twice"));
-        }
-        let mut value = HeaderValue::from_str(value).map_err(|_| wrong("not a legal header value"))?;
-        value.set_sensitive(true);
-        self.headers.insert(key, value);
-        Ok(self)
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
     }
 
     /// Sets the format of the body. Default: [`BodyFormat::Form`] (RFC 6749 section 4.4.2).
@@ -504,8 +424,17 @@ impl TokenRequest {
         canonical.audiences.sort_unstable();
         canonical.resources.sort_unstable();
         canonical.parameters.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        canonical.made.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         canonical.token_type_aliases.sort_unstable();
         canonical
+    }
+
+    /// Returns the audience of an assertion that names no other: the issuer, if it is known, else the
+    /// URL of the token endpoint as it was typed (RFC 7523 section 3).
+    pub(super) fn assertion_audience(&self) -> Option<Cow<'_, str>> {
+        let audience =
+            self.issuer.as_deref().map_or_else(|| Cow::Owned(self.endpoint.uri().to_string()), Cow::Borrowed);
+        Some(audience).filter(|audience| !audience.is_empty())
     }
 
     pub(crate) fn token_type_aliases(&self) -> &[String] {
@@ -518,6 +447,17 @@ impl TokenRequest {
 
     pub(crate) fn names_an_origin(&self) -> bool {
         !self.origins.is_empty()
+    }
+
+    /// Whether a closure returns a parameter, which may be another one each time.
+    pub(crate) fn may_change(&self) -> bool {
+        self.made.iter().any(|(_, maker)| maker.may_change())
+    }
+
+    /// Whether nobody on the network path can have changed the answer: it came over https or from
+    /// this machine.
+    pub(crate) fn is_safe(&self) -> bool {
+        self.is_https() || self.endpoint.uri().host().is_some_and(origin::is_loopback)
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -544,6 +484,8 @@ impl fmt::Debug for TokenRequest {
         debug
             .field("resources", &self.resources)
             .field("parameters", &self.parameters)
+            .field("made", &self.made.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("issuer", &self.issuer)
             .field("headers", &self.headers)
             .field("body_format", &self.body_format)
             .field("token_type_aliases", &self.token_type_aliases)

@@ -7,7 +7,8 @@ use http::header::AUTHORIZATION;
 
 use crate::error::Error;
 use crate::protocol::dialect::{LifetimeUnit, MemberPath};
-use crate::protocol::request::{RESERVED_HEADERS, TokenRequest};
+use crate::protocol::parameters::RESERVED_HEADERS;
+use crate::protocol::request::TokenRequest;
 use crate::protocol::token::TokenHeader;
 use crate::redact::Secret;
 

@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Failed};
 use crate::instance::Instance;
+use crate::made::{Context, Made, Maker};
 use crate::redact::Secret;
 use crate::signing::{SigningKey, jwt};
+use crate::transport::Attempt;
 
 /// What a JWT says, and the key that signs it (RFC 7523 section 3).
 ///
@@ -53,15 +55,6 @@ pub struct Assertion {
     claims: BTreeMap<String, Value>,
     headers: BTreeMap<String, Value>,
     lifetime: Duration,
-}
-
-/// What an assertion says that names nothing else.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Defaults<'a> {
-    pub(crate) client_id: Option<&'a str>,
-    /// Whether the issuer is the subject, too, as client authentication demands (RFC 7523 section 3).
-    pub(crate) authenticates: bool,
-    pub(crate) audience: Option<&'a str>,
 }
 
 /// Clocks may be this much behind ours.
@@ -215,21 +208,26 @@ impl Assertion {
     }
 }
 
-#[allow(dead_code, reason = "used by client authentication and grants, which come next")]
 impl Assertion {
     /// Signs the assertion, for one use. `now` is the time of the server, as far as it is known.
-    pub(crate) fn sign(&self, defaults: Defaults<'_>, now: SystemTime, jti: &[u8; 16]) -> Result<Secret, Error> {
-        let (header, claims) = (self.header_text(), self.claims_text(defaults, now, jti));
+    pub(super) fn sign(&self, context: Context<'_>, now: SystemTime, jti: &[u8; 16]) -> Result<Secret, Error> {
+        let (header, claims) = (self.header_text(), self.claims_text(context, now, jti));
         jwt::compact(header.as_bytes(), claims.as_bytes(), &self.key)
             .map_err(|cause| Error::credentials(Failed::Signature, cause))
     }
 
-    /// Returns what tells this assertion from others, before one is signed: what it says at one
-    /// moment, and its key. So nothing that it says can be forgotten.
-    pub(crate) fn identity(&self, defaults: Defaults<'_>) -> (String, Option<&Instance>) {
-        let (thumbprint, instance) = self.key.identity();
-        let claims = self.claims_text(defaults, UNIX_EPOCH, &[0; 16]);
-        (format!("{}{claims}{thumbprint}", self.header_text()), instance)
+    /// Returns how long an assertion is valid from the moment it is signed.
+    pub(crate) fn valid_for(&self) -> Duration {
+        Duration::from_secs(self.seconds()) - BACKDATED
+    }
+
+    fn seconds(&self) -> u64 {
+        self.lifetime.as_secs().max(BACKDATED.as_secs() + 1)
+    }
+
+    /// Returns the audience that a server gets to see.
+    fn audience_for<'a>(&'a self, context: Context<'a>) -> Option<&'a str> {
+        self.audience.as_deref().or(context.audience)
     }
 
     fn header_text(&self) -> String {
@@ -251,12 +249,11 @@ impl Assertion {
         text(headers)
     }
 
-    fn claims_text(&self, defaults: Defaults<'_>, now: SystemTime, jti: &[u8; 16]) -> String {
-        let issuer = self.issuer.as_deref().or(defaults.client_id);
-        let subject = self.subject.as_deref().or(issuer.filter(|_| defaults.authenticates));
-        let audience = self.audience.as_deref().or(defaults.audience);
+    fn claims_text(&self, context: Context<'_>, now: SystemTime, jti: &[u8; 16]) -> String {
+        let issuer = self.issuer.as_deref().or(context.client_id);
+        let subject = self.subject.as_deref().or(issuer.filter(|_| context.authenticates));
+        let audience = self.audience_for(context);
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(BACKDATED).as_secs();
-        let lifetime = self.lifetime.as_secs().max(BACKDATED.as_secs() + 1);
 
         let mut claims: BTreeMap<&str, Value> =
             self.claims.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
@@ -269,8 +266,28 @@ impl Assertion {
         // Numbers, not texts (RFC 7519 section 2, NumericDate). `nbf` is left out: a server that is
         // behind would refuse it, and it says no more than `iat`.
         claims.insert("iat", issued.into());
-        claims.insert("exp", issued.saturating_add(lifetime).into());
+        claims.insert("exp", issued.saturating_add(self.seconds()).into());
         text(claims)
+    }
+}
+
+impl Maker for Assertion {
+    fn make(&self, context: Context<'_>, attempt: &Attempt) -> Result<Made, Error> {
+        let text = self.sign(context, attempt.moment.wall(), &attempt.random)?;
+        let (thumbprint, _) = self.key.identity();
+        let audience = self.audience_for(context).unwrap_or_default().to_owned();
+        Ok(Made { text, mark: Secret::new(thumbprint), signed: Some((self.key.algorithm_name(), audience)) })
+    }
+
+    /// What it says at one moment, and its key, so that nothing that it says can be forgotten.
+    fn identity(&self, context: Context<'_>) -> (String, Option<Instance>) {
+        let (thumbprint, instance) = self.key.identity();
+        let claims = self.claims_text(context, UNIX_EPOCH, &[0; 16]);
+        (format!("{}{claims}{thumbprint}", self.header_text()), instance.cloned())
+    }
+
+    fn may_change(&self) -> bool {
+        false
     }
 }
 
@@ -317,11 +334,8 @@ mod tests {
     const ED25519: &str = "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\\n\
                            -----END PRIVATE KEY-----";
     const JTI: [u8; 16] = [7; 16];
-    const AUTHENTICATION: Defaults<'_> = Defaults {
-        client_id: Some("my-client"),
-        authenticates: true,
-        audience: Some("https://auth.example.com/token"),
-    };
+    const AUTHENTICATION: Context<'_> =
+        Context { client_id: Some("my-client"), authenticates: true, audience: Some("https://auth.example.com/token") };
 
     fn key() -> SigningKey {
         SigningKey::from_pem(ED25519).expect("a key")
@@ -338,7 +352,7 @@ mod tests {
         (json(parts[0]), json(parts[1]))
     }
 
-    fn signed(assertion: &Assertion, defaults: Defaults<'_>) -> (Value, Value) {
+    fn signed(assertion: &Assertion, defaults: Context<'_>) -> (Value, Value) {
         read(&assertion.sign(defaults, now(), &JTI).expect("a signature"))
     }
 
@@ -385,9 +399,9 @@ mod tests {
         let named = (&claims["iss"], &claims["sub"], &claims["aud"]);
         assert_eq!(named, (&"i".into(), &"s".into(), &"a".into()));
         // A grant or a token of its own.
-        let (_, claims) = signed(&Assertion::new(key()), Defaults { authenticates: false, ..AUTHENTICATION });
+        let (_, claims) = signed(&Assertion::new(key()), Context { authenticates: false, ..AUTHENTICATION });
         assert_eq!((claims["iss"].as_str(), claims.get("sub")), (Some("my-client"), None));
-        let (_, claims) = signed(&Assertion::new(key()), Defaults::default());
+        let (_, claims) = signed(&Assertion::new(key()), Context::default());
         assert_eq!(claims, serde_json::json!({ "iat": claims["iat"], "exp": claims["exp"], "jti": claims["jti"] }));
     }
 
@@ -410,7 +424,7 @@ mod tests {
                 assertion = assertion.lifetime(Duration::from_secs(lifetime));
             }
             let now = UNIX_EPOCH + Duration::from_secs(row["now"].as_u64().expect("a time"));
-            let defaults = Defaults { audience: file["token_uri"].as_str(), ..Defaults::default() };
+            let defaults = Context { audience: file["token_uri"].as_str(), ..Context::default() };
             let (header, claims) = read(&assertion.sign(defaults, now, &JTI).expect("a signature"));
             assert_eq!(header, row["header"]);
             assert!(holds(&claims, expected), "{claims} of {expected}");
@@ -488,8 +502,8 @@ mod tests {
             other(Assertion::new(key()).claim("x", "1")),
             other(Assertion::new(key()).claim("x", 1)),
             other(Assertion::new(key()).header("x", "1")),
-            Assertion::new(key()).identity(Defaults { client_id: Some("y"), ..AUTHENTICATION }).0,
-            Assertion::new(key()).identity(Defaults { authenticates: false, ..AUTHENTICATION }).0,
+            Assertion::new(key()).identity(Context { client_id: Some("y"), ..AUTHENTICATION }).0,
+            Assertion::new(key()).identity(Context { authenticates: false, ..AUTHENTICATION }).0,
             identity(&Assertion::new(SigningKey::shared(&[b'a'; 32]).expect("a key"))),
             identity(&Assertion::new(SigningKey::shared(&[b'b'; 32]).expect("a key"))),
         ];

@@ -46,9 +46,10 @@ impl Certificates {
 mod tests {
     use serde_json::Value;
 
+    use crate::made::Context;
     use crate::signing::SigningKey;
     use crate::signing::algorithm::Algorithm;
-    use crate::signing::assertion::{Assertion, Defaults};
+    use crate::signing::assertion::Assertion;
     use crate::signing::tests::rows;
 
     fn pem(id: &str) -> String {
@@ -59,7 +60,7 @@ mod tests {
 
     fn header(key: SigningKey) -> Value {
         use base64::Engine as _;
-        let jwt = Assertion::new(key).sign(Defaults::default(), std::time::UNIX_EPOCH, &[0; 16]).expect("a signature");
+        let jwt = Assertion::new(key).sign(Context::default(), std::time::UNIX_EPOCH, &[0; 16]).expect("a signature");
         let header = jwt.secret().split('.').next().expect("a header");
         serde_json::from_slice(&super::URL_SAFE_NO_PAD.decode(header).expect("Base64")).expect("JSON")
     }

@@ -26,8 +26,9 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::made::Context;
     use crate::signing::algorithm::Algorithm;
-    use crate::signing::assertion::{Assertion, Defaults};
+    use crate::signing::assertion::Assertion;
     use crate::signing::tests::verifies;
 
     /// As a KMS does it: its answers are DER.
@@ -63,7 +64,7 @@ mod tests {
     #[test]
     fn an_external_key_that_fails_or_lies_is_an_error_that_may_pass() {
         let failed = |key| {
-            let error = Assertion::new(key).sign(Defaults::default(), std::time::UNIX_EPOCH, &[0; 16]);
+            let error = Assertion::new(key).sign(Context::default(), std::time::UNIX_EPOCH, &[0; 16]);
             let error = error.expect_err("an error");
             assert!(matches!(error, Error::Credentials(_)) && error.is_retryable());
             format!("{error:?}")

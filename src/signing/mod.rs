@@ -365,7 +365,6 @@ impl SigningKey {
     }
 }
 
-#[allow(dead_code, reason = "used by client authentication and grants, which come next")]
 impl SigningKey {
     /// Makes the key of `client_secret_jwt` (OpenID Connect Core section 9): HS256 with the bytes of
     /// the client secret.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::error::{Error, NoAnswer, TransportErrorKind};
-use crate::event::EventKind;
+use crate::event::{EventKind, Reason};
 use crate::protocol::token::AccessToken;
 use crate::random::Fingerprint;
 use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable};
@@ -95,10 +95,10 @@ impl TokenSource {
 
     /// Asks the closure whether it has replaced a secret that was refused. No lock is held meanwhile.
     fn is_replaced(&self, refused: Fingerprint) -> bool {
-        let proof = self.0.credentials.authenticate();
-        let replaced = proof.as_ref().is_ok_and(|proof| self.is_another(proof, refused));
+        let prepared = self.make_anew(&self.new_attempt(Reason::NoToken, 0));
+        let replaced = prepared.as_ref().is_ok_and(|prepared| self.is_another(prepared, refused));
         self.0.slot.asked(refused, replaced, self.0.clock.now());
-        if let Err(error) = &proof {
+        if let Err(error) = &prepared {
             self.emit(EventKind::NotSent { error });
         }
         replaced

@@ -3,7 +3,7 @@
 //! `token_cache`, `transport`.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -525,7 +525,7 @@ impl TokenSourceBuilder {
         let slot = match (self.shared, identity) {
             (Some(find), Some(identity)) => find(&self.request, &self.credentials, identity)?,
             _ => {
-                self.request.check_one_method(&self.credentials.identity()?.0)?;
+                self.request.check(&self.request.identity(&self.credentials)?.0.client)?;
                 Arc::new(SharedSlot::new(jitter()))
             }
         };
@@ -542,6 +542,7 @@ impl TokenSourceBuilder {
             refused_when: self.refused_when,
             origins_not_allowed: Mutex::default(),
             authorized: AtomicBool::new(false),
+            clock_offset: AtomicI32::new(0),
             adapter: OnceLock::new(),
         })))
     }

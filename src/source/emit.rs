@@ -13,6 +13,7 @@ impl TokenSource {
             EventKind::Answered { error: Some(_), .. }
             | EventKind::Refused { error: Some(_), .. }
             | EventKind::NotSent { .. }
+            | EventKind::ClockCorrected { .. }
             | EventKind::LifetimeIgnored { .. }
             | EventKind::RenewalFailed { .. }
             | EventKind::OriginNotAllowed { .. }

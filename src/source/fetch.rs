@@ -1,6 +1,7 @@
 //! The token requests of one fetch: an attempt and its retries. Imports `backoff`, `clock`,
-//! `credentials`, `error`, `event`, `random`, `token`, `transport`.
+//! `clock_offset`, `encode`, `error`, `event`, `random`, `token`, `transport`.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use zeroize::Zeroize as _;
@@ -8,7 +9,8 @@ use zeroize::Zeroize as _;
 use crate::clock::Deadline;
 use crate::error::{Error, TransportError, TransportErrorKind};
 use crate::event::{EventKind, Reason};
-use crate::protocol::credentials::Authentication;
+use crate::protocol::clock_offset::correction;
+use crate::protocol::encode::Prepared;
 use crate::protocol::token::AccessToken;
 use crate::random::{Fingerprint, random, random_bytes};
 use crate::renewal::backoff::retry_pause;
@@ -23,15 +25,24 @@ impl TokenSource {
         deadline: Deadline,
         events: &mut Vec<Told>,
     ) -> Result<AccessToken, Failed> {
-        let (mut retry, mut retries_left, mut asked_again) = (0, retries, false);
-        let mut proof = self.0.credentials.authenticate();
+        let (mut retry, mut retries_left, mut asked_again, mut corrected) = (0, retries, false, false);
+        let mut attempt = self.new_attempt(reason, retry);
+        let mut prepared = self.make_anew(&attempt);
         loop {
-            let failed = match self.attempt(&proof, reason, retry, deadline, events) {
+            let failed = match self.attempt(&prepared, attempt, deadline, events) {
                 Ok(token) => return Ok(token),
                 Err(failed) => failed,
             };
-            drop(proof);
+            drop(prepared);
+            let ahead = failed.error.server_ahead().filter(|_| !corrected);
+            let offset = ahead.and_then(|ahead| self.correct_clock(ahead));
+            events.extend(offset.map(|offset| Told::ClockCorrected { offset }));
             let pause = match failed.refused {
+                // Neither counts as a retry.
+                _ if offset.is_some() => {
+                    corrected = true;
+                    Some(Duration::ZERO)
+                }
                 // Once, whatever the number of retries (D49).
                 Some(_) if !asked_again => {
                     asked_again = true;
@@ -48,48 +59,68 @@ impl TokenSource {
                 Some(pause) if is_in_time(pause) => self.0.clock.sleep(pause),
                 _ => return Err(failed),
             }
-            proof = self.0.credentials.authenticate();
-            match (failed.refused, &proof) {
+            retry += 1;
+            attempt = self.new_attempt(reason, retry);
+            prepared = self.make_anew(&attempt);
+            match (failed.refused, &prepared) {
                 (None, _) => {}
-                (Some(refused), Ok(proof)) if self.is_another(proof, refused) && is_in_time(Duration::ZERO) => {}
+                _ if offset.is_some() => {}
+                (Some(refused), Ok(prepared)) if self.is_another(prepared, refused) && is_in_time(Duration::ZERO) => {}
                 (Some(_), Ok(_)) => return Err(failed),
                 (Some(_), Err(error)) => {
                     events.push(Told::NotSent(error.clone()));
                     return Err(failed);
                 }
             }
-            retry += 1;
         }
     }
 
-    /// Whether this is not the proof that was refused.
-    pub(super) fn is_another(&self, proof: &Authentication, refused: Fingerprint) -> bool {
-        self.0.slot.fingerprint(proof) != refused
+    /// Makes what belongs to one attempt. Calls the closures.
+    pub(super) fn make_anew(&self, attempt: &Attempt) -> Result<Prepared, Error> {
+        self.0.request.prepare(&self.0.credentials, attempt)
+    }
+
+    /// Starts an attempt now, by the clock of the server, as far as it is known.
+    pub(super) fn new_attempt(&self, reason: Reason, retry: u32) -> Attempt {
+        let offset = self.0.clock_offset.load(Ordering::Relaxed);
+        Attempt {
+            connect_timeout: self.0.settings.connect_timeout,
+            max_body: self.0.settings.max_body,
+            reason,
+            retry,
+            ..Attempt::new(self.0.clock.now().shifted(offset), random_bytes())
+        }
+    }
+
+    /// Whether this is not what was refused.
+    pub(super) fn is_another(&self, prepared: &Prepared, refused: Fingerprint) -> bool {
+        self.0.slot.fingerprint(prepared) != refused
+    }
+
+    /// Adopts the time of the server for assertions, and returns the offset. `None` if another time
+    /// would not help, or if anyone on the network path may have changed the answer.
+    fn correct_clock(&self, server_ahead: i64) -> Option<i64> {
+        let known = self.0.clock_offset.load(Ordering::Relaxed);
+        let offset = correction(server_ahead, known).filter(|_| self.0.request.is_safe())?;
+        self.0.clock_offset.store(offset, Ordering::Relaxed);
+        Some(i64::from(offset))
     }
 
     /// Sends one token request. Not inlined, because that is smaller.
     #[inline(never)]
     fn attempt(
         &self,
-        proof: &Result<Authentication, Error>,
-        reason: Reason,
-        retry: u32,
+        prepared: &Result<Prepared, Error>,
+        mut attempt: Attempt,
         deadline: Deadline,
         events: &mut Vec<Told>,
     ) -> Result<AccessToken, Failed> {
-        let mut attempt = Attempt {
-            connect_timeout: self.0.settings.connect_timeout,
-            max_body: self.0.settings.max_body,
-            reason,
-            retry,
-            ..Attempt::new(self.0.clock.now(), random_bytes())
-        };
-        let encoded = |proof| Ok((self.0.request.encode_with(proof)?, proof));
-        let (request, proof) = proof.as_ref().map_err(Clone::clone).and_then(encoded).map_err(|error| {
+        let encoded = |prepared| Ok((self.0.request.encode_with(prepared)?, prepared));
+        let (request, prepared) = prepared.as_ref().map_err(Clone::clone).and_then(encoded).map_err(|error| {
             events.push(Told::NotSent(error.clone()));
             Failed { error, refused: None }
         })?;
-        events.push(Told::Requested { reason, retry });
+        events.push(Told::Requested { reason: attempt.reason, retry: attempt.retry });
         let sent_at = self.0.clock.now();
         attempt.timeout = deadline.left(sent_at.monotonic());
         let answer = self.0.transport.send(request, &attempt);
@@ -102,7 +133,7 @@ impl TokenSource {
                 let result = if response.body().len() > attempt.max_body {
                     Err(failed(TransportError::new(TransportErrorKind::BodyTooLarge, "the answer is too large")))
                 } else {
-                    self.0.request.decode_sent(&response, sent_at, Some(proof))
+                    self.0.request.decode_sent(&response, sent_at, Some(prepared))
                 };
                 response.body_mut().zeroize();
                 result
@@ -114,8 +145,9 @@ impl TokenSource {
         let ignored = result.as_ref().ok().and_then(AccessToken::ignored_lifetime);
         events.extend(ignored.map(|found| Told::LifetimeIgnored { found }));
         result.map_err(|error| {
-            let may_be_another = self.0.credentials.may_change() && error.may_be_the_secret();
-            Failed { error, refused: may_be_another.then(|| self.0.slot.fingerprint(proof)) }
+            let may_change = self.0.credentials.may_change() || self.0.request.may_change();
+            let may_be_another = may_change && error.may_be_the_secret();
+            Failed { error, refused: may_be_another.then(|| self.0.slot.fingerprint(prepared)) }
         })
     }
 }
@@ -123,7 +155,7 @@ impl TokenSource {
 /// Why there is no token.
 pub(super) struct Failed {
     pub(super) error: Error,
-    /// The proof that was refused, if the closure may return another one by now.
+    /// What was refused, if a closure may return something else by now.
     pub(super) refused: Option<Fingerprint>,
 }
 
@@ -134,6 +166,7 @@ pub(super) enum Told {
     Answered { duration: Duration, status: Option<u16>, error: Option<Error> },
     NotSent(Error),
     LifetimeIgnored { found: &'static str },
+    ClockCorrected { offset: i64 },
 }
 
 impl Told {
@@ -145,6 +178,7 @@ impl Told {
             }
             Self::NotSent(error) => EventKind::NotSent { error },
             Self::LifetimeIgnored { found } => EventKind::LifetimeIgnored { found },
+            Self::ClockCorrected { offset } => EventKind::ClockCorrected { offset: *offset },
         }
     }
 }

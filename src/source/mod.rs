@@ -10,6 +10,8 @@ pub(crate) mod builder;
 pub(crate) mod call;
 mod emit;
 mod fetch;
+#[cfg(feature = "keys")]
+mod self_signed;
 mod shared_slot;
 pub(crate) mod snapshot;
 mod thread_cache;
@@ -17,7 +19,7 @@ pub(crate) mod token_cache;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -83,6 +85,8 @@ struct Inner {
     origins_not_allowed: Mutex<Vec<String>>,
     /// Whether a request has carried a token of this source.
     authorized: AtomicBool,
+    /// Seconds by which the server's clock is ahead, for the time in assertions.
+    clock_offset: AtomicI32,
     adapter: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 

@@ -3,14 +3,20 @@
 //! `retry_after`.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Uri;
-use http::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
+use http::header::{AUTHORIZATION, DATE, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::Answer;
-use crate::error::{Denied, Error, Hints, Proof, SecretIn, Sent};
-use crate::protocol::credentials::Authentication;
+use crate::error::{Denied, Error, Hints, Proof, SecretIn, Sent, SignedFor};
+use crate::made::Made;
+use crate::protocol::authentication::Authentication;
+use crate::protocol::clock_offset::server_ahead;
+use crate::protocol::encode::Prepared;
 use crate::protocol::members::{Member, Object};
 use crate::protocol::request::{BodyFormat, TokenRequest};
 use crate::protocol::retry_after::retry_after;
@@ -46,7 +52,7 @@ impl TokenRequest {
             retryable,
             excerpt,
             hints: Hints {
-                sent: self.sent(answer.authentication),
+                sent: self.sent(answer),
                 compressed,
                 location: if answer.status.is_redirection() { location().map(|url| show(&url)) } else { None },
             },
@@ -54,26 +60,47 @@ impl TokenRequest {
     }
 
     /// Returns what was sent, for the text of a refusal.
-    fn sent(&self, authentication: Option<&Authentication>) -> Sent {
+    fn sent(&self, answer: &Answer<'_>) -> Sent {
+        let prepared = answer.prepared;
+        let grant = prepared.iter().flat_map(|prepared| &prepared.parameters).find_map(|(_, made)| signed_for(made));
+        let date = answer.headers.get(DATE).filter(|_| prepared.is_some_and(Prepared::is_signed));
         let secret = |how, secret: &Secret| Proof::Secret { how, is_empty: secret.secret().is_empty() };
         Sent {
-            proof: match authentication {
+            proof: match answer.prepared.map(|prepared| &prepared.client) {
                 None => Proof::Unknown,
                 Some(Authentication::Basic { secret: value, encoding, others, .. }) => {
                     secret(SecretIn::Basic { encoding: encoding.name(), others: others.clone() }, value)
                 }
                 Some(Authentication::Body { secret: value, .. }) => secret(SecretIn::Body, value),
+                Some(Authentication::Assertion { made, .. }) => signed_for(made).map_or_else(
+                    || Proof::Provided { expired: expired(made.text.secret(), answer.sent_at.wall()) },
+                    Proof::Signed,
+                ),
                 Some(Authentication::ClientId(_)) => Proof::IdAlone,
                 Some(Authentication::Nothing) if self.headers.contains_key(AUTHORIZATION) => Proof::OwnHeader,
                 Some(Authentication::Nothing) => Proof::Nothing,
             },
             is_json: self.body_format == BodyFormat::Json,
             is_plain_http: !self.is_https(),
+            grant,
+            server_ahead: date.and_then(|date| server_ahead(date.as_bytes(), answer.sent_at.wall())),
             audience: self.audiences.join(" "),
             resource: self.resources.join(" "),
             scope: self.scopes.join(" "),
         }
     }
+}
+
+fn signed_for(made: &Made) -> Option<SignedFor> {
+    made.signed.as_ref().map(|(algorithm, audience)| SignedFor { algorithm, audience: audience.clone() })
+}
+
+/// Returns for how many seconds a JWT has been expired. It is not verified: this is for a message.
+fn expired(jwt: &str, now: SystemTime) -> Option<u64> {
+    let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    let now = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    now.checked_sub(claims.get("exp")?.as_u64()?)
 }
 
 /// Returns where a redirect of `from` leads (RFC 9110 section 10.2.2), without user info, query and
