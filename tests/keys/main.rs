@@ -1,0 +1,76 @@
+//! Proof without a shared secret: assertions that are signed here or come from elsewhere (RFC 7521, RFC
+//! 7523), against token endpoints that verify the signature. A clock set by hand, no network.
+
+mod assertion;
+mod clock;
+mod elsewhere;
+mod grants;
+mod identity;
+mod refusal;
+mod self_signed;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use client_credentials::test_util::Script;
+use client_credentials::{
+    Assertion, Attempt, Clock as _, Credentials, Error, EventKind, Secret, SigningKey, TokenCache, TokenRequest,
+    TokenSource, TokenSourceBuilder,
+};
+use http::{Request, Response};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use serde_json::Value;
+
+const ENDPOINT: &str = "https://auth.example.com/token";
+
+fn question() -> TokenRequest {
+    TokenRequest::new(ENDPOINT).expect("a request").audience("https://api.example.com")
+}
+
+fn key() -> SigningKey {
+    SigningKey::generate().expect("a key")
+}
+
+fn with_key(key: &SigningKey) -> Credentials {
+    Credentials::with_key("my-client", key.clone())
+}
+
+fn builder(credentials: Credentials, script: &Script) -> TokenSourceBuilder {
+    TokenSource::builder(credentials, question()).transport(script.clone()).clock(script.clock())
+}
+
+/// The parameters of a token request.
+fn form(request: &Request<Vec<u8>>) -> HashMap<String, String> {
+    form_urlencoded::parse(request.body()).into_owned().collect()
+}
+
+/// The header and the claims of a JWT, if this P-256 key has signed it.
+fn verified(jwt: &str, key: &SigningKey) -> Option<(Value, Value)> {
+    let jwk: Value = serde_json::from_str(&key.public_jwk().expect("a public key")).expect("JSON");
+    let part = |value: &str| URL_SAFE_NO_PAD.decode(value).expect("Base64url");
+    let (message, signature) = jwt.rsplit_once('.').expect("three parts");
+    let point = [vec![4], part(jwk["x"].as_str()?), part(jwk["y"].as_str()?)].concat();
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message.as_bytes(), &part(signature)).ok()?;
+    let (header, claims) = message.split_once('.').expect("three parts");
+    let json = |value: &str| serde_json::from_slice(&part(value)).expect("JSON");
+    Some((json(header), json(claims)))
+}
+
+fn claims(jwt: &str, key: &SigningKey) -> Value {
+    verified(jwt, key).expect("a signature of this key").1
+}
+
+fn unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+fn answer(status: u16, body: &str) -> Response<Vec<u8>> {
+    Response::builder().status(status).body(body.as_bytes().to_vec()).expect("a response")
+}
+
+fn token(text: &str) -> Response<Vec<u8>> {
+    answer(200, &format!(r#"{{"access_token":"{text}","token_type":"Bearer","expires_in":3600}}"#))
+}
