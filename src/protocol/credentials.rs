@@ -452,6 +452,8 @@ fn check(name: &str, text: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn basic_header(credentials: &Credentials) -> HeaderValue {

@@ -22,24 +22,32 @@ impl Certificates {
         certificates: &[C],
         key: Option<&PublicKey>,
     ) -> Result<(Self, PublicKey), Unusable> {
-        let parsed = certificates.iter().enumerate().filter_map(|(at, certificate)| {
-            let public = PublicKey::of_certificate(certificate.as_ref())?;
-            Some((at, public))
-        });
-        let mut reason = if certificates.is_empty() { Unusable::NoCertificate } else { Unusable::CertificateDamaged };
-        let mut parsed = parsed.inspect(|_| reason = Unusable::OtherCertificate);
-        let own = parsed.find(|(_, public)| key.is_none_or(|key| key.bytes == public.bytes));
-        let (at, public) = own.ok_or(reason)?;
-        let der = certificates[at].as_ref();
-        let others = certificates.iter().enumerate().filter(|(other, _)| *other != at);
-        let chain = std::iter::once(der).chain(others.map(|(_, other)| other.as_ref()));
+        let (chain, public) = chain(certificates, key)?;
         let made = Self {
-            x5t: URL_SAFE_NO_PAD.encode(sha1(der)),
-            x5t_s256: URL_SAFE_NO_PAD.encode(sha256(der)),
-            x5c: chain.map(|der| STANDARD.encode(der)).collect(),
+            x5t: URL_SAFE_NO_PAD.encode(sha1(chain[0])),
+            x5t_s256: URL_SAFE_NO_PAD.encode(sha256(chain[0])),
+            x5c: chain.iter().map(|der| STANDARD.encode(der)).collect(),
         };
         Ok((made, public))
     }
+}
+
+/// Returns the certificates with that of the key first, and its public key.
+pub(crate) fn chain<'c, C: AsRef<[u8]>>(
+    certificates: &'c [C],
+    key: Option<&PublicKey>,
+) -> Result<(Vec<&'c [u8]>, PublicKey), Unusable> {
+    let parsed = certificates.iter().enumerate().filter_map(|(at, certificate)| {
+        let public = PublicKey::of_certificate(certificate.as_ref())?;
+        Some((at, public))
+    });
+    let mut reason = if certificates.is_empty() { Unusable::NoCertificate } else { Unusable::CertificateDamaged };
+    let mut parsed = parsed.inspect(|_| reason = Unusable::OtherCertificate);
+    let own = parsed.find(|(_, public)| key.is_none_or(|key| key.bytes == public.bytes));
+    let (at, public) = own.ok_or(reason)?;
+    let others = certificates.iter().enumerate().filter(|(other, _)| *other != at);
+    let chain = std::iter::once(certificates[at].as_ref()).chain(others.map(|(_, other)| other.as_ref()));
+    Ok((chain.collect(), public))
 }
 
 #[cfg(test)]

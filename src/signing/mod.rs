@@ -6,12 +6,14 @@
 pub(crate) mod algorithm;
 pub(crate) mod assertion;
 mod certificate;
+#[cfg(feature = "rustls")]
+pub(crate) mod client_certificate;
 mod crypto;
 pub(crate) mod der;
 mod jwk;
 mod jwt;
 mod pem;
-mod private_key;
+pub(crate) mod private_key;
 mod public_key;
 mod unusable;
 

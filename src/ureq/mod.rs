@@ -3,6 +3,8 @@
 
 mod body;
 mod call_settings;
+#[cfg(all(feature = "keys", feature = "rustls"))]
+mod client_certificate;
 mod middleware;
 mod transport;
 

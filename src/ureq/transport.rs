@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ::ureq::config::Timeouts;
+use ::ureq::config::{ConfigBuilder, Timeouts};
+use ::ureq::typestate::AgentScope;
 use ::ureq::{Agent, Error, Timeout};
 use zeroize::Zeroizing;
 
@@ -69,13 +70,14 @@ impl UreqTransport {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        // ureq looks at the time once per buffer, and decompressing one buffer can take it long. So
-        // no compression is asked for, and the buffers are small, as a token response is.
-        let config = with_tls(Agent::config_builder())
-            .accept_encoding("identity")
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER);
+        let config = for_tokens(with_tls(Agent::config_builder()));
         Self { own: true, instance: Arc::clone(&DEFAULT), ..Self::with_agent(config.build().new_agent()) }
+    }
+
+    #[cfg(all(feature = "keys", feature = "rustls"))]
+    pub(super) fn with_tls_config(tls: ::ureq::tls::TlsConfig) -> Self {
+        let config = for_tokens(Agent::config_builder().tls_config(tls));
+        Self { own: true, ..Self::with_agent(config.build().new_agent()) }
     }
 
     /// Makes a transport with your agent and its settings, such as a proxy, a private CA or a
@@ -101,6 +103,12 @@ impl UreqTransport {
     pub fn with_agent(agent: Agent) -> Self {
         Self { agent, own: false, instance: Arc::default() }
     }
+}
+
+/// ureq looks at the time once per buffer, and decompressing one buffer can take it long. So no
+/// compression is asked for, and the buffers are small, as a token response is.
+fn for_tokens(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    config.accept_encoding("identity").input_buffer_size(BUFFER).output_buffer_size(BUFFER)
 }
 
 impl Default for UreqTransport {

@@ -2,6 +2,8 @@
 //! 7523), against token endpoints that verify the signature. A clock set by hand, no network.
 
 mod assertion;
+#[cfg(all(feature = "ureq", feature = "rustls"))]
+mod client_certificate;
 mod clock;
 mod elsewhere;
 mod grants;
