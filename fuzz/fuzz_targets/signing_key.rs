@@ -4,7 +4,8 @@
 //! - an error consists of texts in the source of the crate, and of the size of an RSA key: each 6 bytes of it are
 //!   there, so that it repeats no 6 bytes of the input;
 //! - a key that is read has a public JWK with no private member, and the same one in another form of the text;
-//! - `Debug` repeats no 6 bytes of the input, except for the key id.
+//! - `Debug` shows the algorithm, no key id unless the text is a JWK, a thumbprint that is not in the input, and nothing
+//!   else.
 //!
 //! Input: a byte, then text. `j`: a JWK. `p`: PEM. Others: DER, with the label that the byte chooses.
 
@@ -71,10 +72,13 @@ fn assert_public(key: &SigningKey, choice: u8, given: &[u8]) {
     }
     if choice != b'j' && !given.contains(&b'{') {
         let shown = format!("{key:?}");
-        let fixed = "SigningKey { algorithm: \"\", key_id: None, thumbprint: Some(\"";
-        for window in shown.as_bytes().windows(6) {
-            assert!(!holds(given, window) || holds(fixed.as_bytes(), window), "{shown}");
-        }
+        let rest = shown.strip_prefix("SigningKey { algorithm: \"").and_then(|rest| rest.split_once('"')).expect("a name").1;
+        let rest = rest.strip_prefix(", key_id: None, thumbprint: Some(\"").expect("a thumbprint");
+        let thumbprint = rest.strip_suffix("\") }").expect("nothing else");
+        assert_eq!(thumbprint.len(), 43, "SHA-256");
+        // An input may have some bytes of it, because the fuzzer sees what is compared.
+        let given: Vec<u8> = given.iter().map(|&byte| if byte == b'+' { b'-' } else if byte == b'/' { b'_' } else { byte }).collect();
+        assert!(!holds(&given, thumbprint.as_bytes()), "{shown}");
     }
 }
 
