@@ -324,10 +324,10 @@ fn the_grant_password_needs_a_dangerous_name() {
 }
 
 #[test]
-fn a_signed_assertion_is_refused_by_name() {
+fn a_client_assertion_is_no_parameter() {
     // Okta's private_key_jwt.
     let error = plain().parameter("client_assertion", "eyJ.eyJ.sig").expect_err("an error").to_string();
-    assert!(error.contains("not supported yet"), "{error}");
+    assert!(error.contains("use Credentials::with_key"), "{error}");
 }
 
 #[test]

@@ -1082,13 +1082,13 @@ fn a_url_that_is_none_is_shown_without_what_may_be_secret() {
 }
 
 #[test]
-fn a_signed_assertion_is_not_supported_yet_and_the_text_says_so() {
+fn a_client_assertion_given_as_a_parameter_names_the_methods() {
     for name in ["client_assertion", "client_assertion_type"] {
         assert_eq!(
             request().parameter(name, "x").expect_err("an error").to_string(),
             format!(
-                "parameter \"{name}\": client authentication by a signed assertion (RFC 7523 section 2.2) is not \
-                 supported yet; until it is, a Transport of your own can add the parameter"
+                "parameter \"{name}\": for client authentication by an assertion (RFC 7523 section 2.2) use \
+                 Credentials::with_key, or Credentials::with_assertion_from"
             )
         );
     }

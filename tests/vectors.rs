@@ -191,7 +191,7 @@ fn every_body_that_this_crate_can_ask_for_is_built_from_its_setters() {
             .map(|pair| (pair[0].as_str().expect("a name"), pair[1].as_str().expect("a value")))
             .collect();
         let value = |wanted| pairs.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        // BD-08 needs a signed assertion, BD-11 is not a token request.
+        // BD-08 has no client id, which is sent beside an assertion here; BD-11 is not a token request.
         let Some(grant) = value("grant_type").filter(|_| value("client_assertion").is_none()) else { continue };
         let mut request = request().grant_type(grant).expect("a grant");
         let credentials = match (value("client_id"), value("client_secret")) {

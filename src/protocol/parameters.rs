@@ -111,8 +111,8 @@ impl TokenRequest {
         }
         if matches!(name, "client_assertion" | "client_assertion_type") {
             return Err(Error::configuration(format!(
-                "parameter {name:?}: client authentication by an assertion (RFC 7523 section 2.2) is a matter of \
-                 Credentials::with_key and Credentials::with_assertion_from"
+                "parameter {name:?}: for client authentication by an assertion (RFC 7523 section 2.2) use \
+                 Credentials::with_key, or Credentials::with_assertion_from"
             )));
         }
         if RESERVED_PARAMETERS.contains(&name) {
