@@ -78,6 +78,10 @@ impl Sent {
                 "{CHECK}; they hold characters that servers decode differently: try {} (Credentials::basic_encoding)",
                 others.join(", then ")
             ),
+            // The key is the client secret (client_secret_jwt).
+            Proof::Signed(SignedFor { algorithm: "HS256", .. }) => {
+                format!("{CHECK}, and the audience of the assertion (TokenRequest::issuer){}", self.clock())
+            }
             Proof::Signed(_) => format!(
                 "check the client id, that the server has this public key (SigningKey::public_jwk) with this key id, and \
                  the audience of the assertion (Assertion::audience){}",
@@ -87,7 +91,12 @@ impl Sent {
                 format!("the assertion expired {} ago; does something still write it?", rough(*seconds))
             }
             Proof::Provided { .. } => String::from("check the client id, the assertion, and whom it is issued for"),
-            _ => format!("{CHECK}, and {HOW}"),
+            Proof::IdAlone | Proof::Nothing => String::from(
+                "check the client id, and what the server expects with it: a secret (Credentials::new), a key \
+                 (Credentials::with_key) or a certificate (UreqTransport::with_client_certificate)",
+            ),
+            Proof::OwnHeader => String::from("check the Authorization header that you set (TokenRequest::header)"),
+            Proof::Unknown | Proof::Secret { .. } => format!("{CHECK}, and {HOW}"),
         }
     }
 

@@ -28,6 +28,27 @@ fn a_refused_client_assertion_says_what_was_sent_and_what_to_check() {
 }
 
 #[test]
+fn the_advice_about_the_client_names_what_was_sent() {
+    let others = "check the client id, and what the server expects with it: a secret (Credentials::new), a key \
+                  (Credentials::with_key) or a certificate (UreqTransport::with_client_certificate)";
+    let own_header = question().header("authorization", "Key k3y").expect("a header");
+    let secret = "a secret of thirty-two bytes, or more";
+    for (credentials, request, advice) in [
+        (
+            Credentials::new("my-client", secret).in_assertion(),
+            question(),
+            "check the client id and secret, and the audience of the assertion (TokenRequest::issuer)",
+        ),
+        (Credentials::public("my-client"), question(), others),
+        (Credentials::none(), question().assertion(Assertion::new(key())).expect("a request"), others),
+        (Credentials::none(), own_header, "check the Authorization header that you set (TokenRequest::header)"),
+    ] {
+        let text = refused(credentials, request, 401, r#"{"error":"invalid_client"}"#);
+        assert!(text.ends_with(&format!("; {advice}")), "{text}");
+    }
+}
+
+#[test]
 fn the_advice_does_not_depend_on_a_code_of_the_server() {
     for status in [400, 401, 403] {
         let text = refused(with_key(&key()), question(), status, "");
