@@ -3,19 +3,24 @@
 //! needed and runs these tests. Each test has a client or a query of its own, so that they may run side by side.
 #![allow(clippy::disallowed_methods, reason = "these tests are about real time")]
 
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use client_credentials::{
-    BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TransportErrorKind, UreqTransport,
+    AccessToken, Algorithm, Assertion, Attempt, BasicEncoding, Clock, Credentials, Denied, Error, EventKind, Moment,
+    Secret, SigningKey, SystemClock, TokenRequest, TokenSource, TokenSourceBuilder, Transport, TransportError,
+    TransportErrorKind, UreqTransport,
 };
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 const ITEMS: &str = "https://api.example/items";
 const READ_ONLY: &str = "https://api.example/read-only";
@@ -278,6 +283,223 @@ fn a_certificate_of_an_unknown_authority_is_refused_before_the_secret_is_sent() 
     assert_eq!((source.inspect().fetches, token_requests("tls-unknown")), (1, 0));
 }
 
+#[test]
+fn a_token_by_rs256_opens_the_api() {
+    assert_signs("rs256", "RS256");
+}
+
+#[test]
+fn a_token_by_ps256_opens_the_api() {
+    let key = key("ps256").algorithm(Algorithm::Ps256).expect("an algorithm of RSA keys");
+    assert_opens("ps256", &Credentials::with_key("ps256", key));
+    // The server takes no other algorithm of this key.
+    let other = source_of(Credentials::with_key("ps256", self::key("ps256")));
+    assert_invalid_client(other.token(), "RS256");
+}
+
+#[test]
+fn a_token_by_es256_opens_the_api() {
+    assert_signs("es256", "ES256");
+}
+
+#[test]
+fn a_token_by_es384_opens_the_api() {
+    assert_signs("es384", "ES384");
+}
+
+#[test]
+fn a_token_by_eddsa_opens_the_api() {
+    assert_signs("eddsa", "EdDSA");
+}
+
+#[test]
+fn the_server_verifies_every_algorithm_of_an_rsa_key() {
+    use Algorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    for algorithm in [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512] {
+        let key = key("rsa").algorithm(algorithm).expect("an algorithm of RSA keys");
+        assert_opens("rsa", &Credentials::with_key("rsa", key));
+    }
+}
+
+#[test]
+fn a_token_by_client_secret_jwt_opens_the_api() {
+    assert_opens("hs256", &credentials("hs256").in_assertion());
+}
+
+#[test]
+fn a_wrong_secret_in_client_secret_jwt_is_invalid_client() {
+    let wrong = Credentials::new("hs256-wrong", "a guess of at least thirty-two bytes").in_assertion();
+    let error = assert_invalid_client(source_of(wrong).token(), "HS256");
+    assert!(error.contains("check the client id and secret"), "{error}");
+}
+
+#[test]
+fn the_public_jwk_of_a_generated_key_is_what_the_server_needs() {
+    assert_opens("by-jwk", &Credentials::with_key("by-jwk", server().generated.clone()));
+}
+
+#[test]
+fn the_key_id_selects_the_key_at_the_server() {
+    let (new, old) = (key("key-ids"), key("es384"));
+    for key in [new.clone().key_id("new"), old.key_id("old")] {
+        assert_opens("key-ids", &Credentials::with_key("key-ids", key));
+    }
+    let misnamed = source_of(Credentials::with_key("key-ids", new.key_id("old")));
+    assert_invalid_client(misnamed.token(), "with this key id");
+}
+
+#[test]
+fn a_wrong_key_is_invalid_client() {
+    let wrong = SigningKey::generate().expect("a key");
+    let error = assert_invalid_client(source_of(Credentials::with_key("wrong-key", wrong)).token(), "ES256");
+    assert!(error.contains("SigningKey::public_jwk"), "{error}");
+    assert_eq!(token_requests("wrong-key"), 1);
+}
+
+#[test]
+fn a_rotated_key_is_used_in_the_same_fetch_that_the_old_one_failed() {
+    let keys = Mutex::new(vec![key("rotated"), SigningKey::generate().expect("a key")]);
+    let credentials = Credentials::with_key_from("rotated", move || {
+        Ok(keys.lock().expect("a list").pop().expect("the key is read twice at most"))
+    });
+    source_of(credentials).token().expect("a token");
+    assert_eq!(token_requests("rotated"), 2);
+}
+
+#[test]
+fn the_issuer_and_the_token_endpoint_are_both_accepted_as_audience() {
+    let by_key = || Credentials::with_key("audiences", key("audiences"));
+    // The default is the token endpoint.
+    for request in [request(ITEMS), request(ITEMS).issuer(&server().issuer)] {
+        TokenSource::new(by_key(), request).expect("a good source").token().expect("a token");
+    }
+    for audience in [&server().issuer, &server().token_endpoint] {
+        let assertion = Assertion::new(key("audiences")).audience(audience);
+        source_of(Credentials::with_assertion("audiences", assertion)).token().expect("a token");
+    }
+}
+
+#[test]
+fn the_audience_of_another_server_is_invalid_client() {
+    let assertion = Assertion::new(key("wrong-audience")).audience("https://other.example");
+    let source = source_of(Credentials::with_assertion("wrong-audience", assertion));
+    let error = assert_invalid_client(source.token(), r#"ES256 for "https://other.example""#);
+    assert!(error.contains("Assertion::audience"), "{error}");
+    assert_eq!(token_requests("wrong-audience"), 1);
+}
+
+#[test]
+fn an_assertion_is_accepted_once() {
+    let assertion = assertion_of("replayed", SystemClock);
+    let read = Arc::new(Mutex::new(0));
+    let reads = Arc::clone(&read);
+    let source = source_of(Credentials::with_assertion_from("replayed", move || {
+        *reads.lock().expect("a number") += 1;
+        Ok(assertion.clone())
+    }));
+    source.token().expect("the first use");
+    let error = source.renew().expect_err("the second use").to_string();
+    assert!(error.contains("invalid_client") && error.contains("check the client id, the assertion"), "{error}");
+    // It was read once more after the refusal, and not sent again, because it was the same.
+    assert_eq!((token_requests("replayed"), *read.lock().expect("a number")), (2, 3));
+}
+
+#[test]
+fn each_renewal_sends_a_new_jti() {
+    let sent = Sent::default();
+    let credentials = Credentials::with_key("renewed", key("renewed"));
+    let source = TokenSource::builder(credentials, request(ITEMS)).transport(sent.transport(0)).build();
+    let source = source.expect("a good source");
+    let tokens = [source.token(), source.renew(), source.renew()].map(|token| token.expect("a token"));
+    assert!(tokens[0].secret() != tokens[1].secret() && tokens[1].secret() != tokens[2].secret());
+    assert_eq!((token_requests("renewed"), sent.different_jtis()), (3, 3));
+}
+
+#[test]
+fn a_retry_after_a_lost_answer_sends_a_new_jti() {
+    let sent = Sent::default();
+    let credentials = Credentials::with_key("lost-answer", key("lost-answer"));
+    let source = TokenSource::builder(credentials, request(ITEMS)).transport(sent.transport(1)).build();
+    source.expect("a good source").token().expect("a token");
+    // The server has accepted both.
+    assert_eq!((token_requests("lost-answer"), sent.different_jtis()), (2, 2));
+}
+
+#[test]
+fn a_clock_five_minutes_behind_costs_one_more_token_request() {
+    let corrections = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&corrections);
+    let credentials = Credentials::with_key("clock-behind", key("clock-behind"));
+    let source = TokenSource::builder(credentials, request(ITEMS)).clock(Behind(300)).retries(0);
+    let source = source.on_event(move |event| {
+        if let EventKind::ClockCorrected { offset, .. } = event.kind {
+            seen.lock().expect("a list").push(offset);
+        }
+    });
+    let source = source.build().expect("a good source");
+    assert_eq!(text(&get(&source.agent(), "/items"), "client_id"), "clock-behind");
+    assert_eq!(token_requests("clock-behind"), 2);
+    // From then on, the time of the server is known.
+    source.renew().expect("another token");
+    assert_eq!(token_requests("clock-behind"), 3);
+    let corrections = corrections.lock().expect("a list");
+    assert!(matches!(corrections[..], [299..=301]), "{corrections:?}");
+}
+
+#[test]
+fn a_clock_five_minutes_ahead_costs_nothing() {
+    let credentials = Credentials::with_key("clock-ahead", key("clock-ahead"));
+    let source = TokenSource::builder(credentials, request(ITEMS)).clock(Behind(-300)).build();
+    source.expect("a good source").token().expect("a token");
+    assert_eq!(token_requests("clock-ahead"), 1);
+}
+
+#[test]
+fn an_expired_assertion_of_a_file_is_refused_and_the_error_says_when_it_expired() {
+    let expired = assertion_of("expired-assertion", Behind(300));
+    let credentials = Credentials::with_assertion_from("expired-assertion", move || Ok(expired.clone()));
+    let error = assert_invalid_client(source_of(credentials).token(), "expired 4 min ago");
+    assert!(error.contains("does something still write it?"), "{error}");
+    assert_eq!(token_requests("expired-assertion"), 1);
+}
+
+#[test]
+fn a_token_by_tls_client_auth_opens_the_api() {
+    let tls = &server().tls;
+    let answer = tls.get(&tls.source("mtls", Some(&tls.known)));
+    assert_eq!((text(&answer, "client_id"), &answer["bound_to"]), ("mtls", &Value::Null));
+}
+
+#[test]
+fn a_token_by_self_signed_tls_client_auth_opens_the_api() {
+    let tls = &server().tls;
+    let answer = tls.get(&tls.source("mtls-self-signed", Some(&tls.self_signed)));
+    assert_eq!(text(&answer, "client_id"), "mtls-self-signed");
+}
+
+#[test]
+fn without_a_certificate_or_with_one_of_another_authority_tls_client_auth_is_invalid_client() {
+    let tls = &server().tls;
+    for shown in [None, Some(&tls.self_signed)] {
+        assert_invalid_client(tls.source("mtls-refused", shown).token(), "UreqTransport::with_client_certificate");
+    }
+    assert_eq!(token_requests("mtls-refused"), 2);
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_certificate_opens_the_api_with_that_certificate_only() {
+    let tls = &server().tls;
+    let source = tls.source("mtls-bound", Some(&tls.known));
+    let answer = source.wrap(tls.agent(Some(&tls.known))).get(tls.api("/items?bound")).call();
+    let answer = read(answer.expect("an answer of the API"));
+    assert_eq!((text(&answer, "client_id"), answer["bound_to"].is_string()), ("mtls-bound", true));
+
+    for shown in [None, Some(&tls.self_signed)] {
+        let refused = source.wrap(tls.agent(shown)).get(tls.api("/items?bound-elsewhere")).call();
+        assert!(matches!(refused, Err(ureq::Error::StatusCode(401))), "{refused:?}");
+    }
+}
+
 fn credentials(id: &str) -> Credentials {
     Credentials::new(id, secret(id))
 }
@@ -293,7 +515,96 @@ fn request(resource: &str) -> TokenRequest {
 }
 
 fn source(id: &str) -> TokenSource {
-    TokenSource::new(credentials(id), request(ITEMS)).expect("a good source")
+    source_of(credentials(id))
+}
+
+fn source_of(credentials: Credentials) -> TokenSource {
+    TokenSource::new(credentials, request(ITEMS)).expect("a good source")
+}
+
+/// The private key of this client, whose public key the server has.
+fn key(id: &str) -> SigningKey {
+    SigningKey::from_pem(&server().keys[id]).expect("a private key of the server")
+}
+
+/// The key of this client signs with this algorithm by default.
+fn assert_signs(id: &str, algorithm: &str) {
+    let key = key(id);
+    assert!(format!("{key:?}").contains(algorithm), "{key:?}");
+    assert_opens(id, &Credentials::with_key(id, key));
+}
+
+/// A token for these credentials, and another one, open the API.
+fn assert_opens(id: &str, credentials: &Credentials) {
+    let source = source_of(credentials.clone());
+    for _ in 0..2 {
+        let answer = get(&source.agent(), "/items");
+        assert_eq!((text(&answer, "client_id"), text(&answer, "resource")), (id, ITEMS));
+        source.renew().expect("another token");
+    }
+}
+
+/// Returns the text of a refusal of the client that says this.
+fn assert_invalid_client(token: Result<AccessToken, Error>, says: &str) -> String {
+    let Err(Error::Denied(denied)) = token else { panic!("not a refusal: {token:?}") };
+    let text = denied.to_string();
+    assert_eq!((denied.status(), denied.code()), (401, Some("invalid_client")), "{text}");
+    assert!(text.contains(says), "{text}");
+    text
+}
+
+/// An assertion for this client as another program writes it to a file.
+fn assertion_of(id: &str, clock: impl Clock) -> Secret {
+    let assertion = Assertion::new(key(id)).issuer(id).subject(id).audience(&server().issuer);
+    let source = TokenSourceBuilder::self_signed(assertion, &server().issuer).expect("a good origin");
+    let token = source.clock(clock).build().and_then(|source| source.token()).expect("an assertion");
+    token.secret().into()
+}
+
+/// A clock that is behind the wall clock by so many seconds, or ahead of it.
+struct Behind(i64);
+
+impl Clock for Behind {
+    fn now(&self) -> Moment {
+        let (now, by) = (SystemClock.now(), Duration::from_secs(self.0.unsigned_abs()));
+        Moment::new(now.monotonic(), if self.0 < 0 { now.wall() + by } else { now.wall() - by })
+    }
+
+    fn sleep(&self, pause: Duration) {
+        SystemClock.sleep(pause);
+    }
+}
+
+/// The bodies of the token requests that came to a transport.
+#[derive(Clone, Default)]
+struct Sent(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Sent {
+    /// Makes a transport that loses the first answers of the server.
+    fn transport(&self, lost: usize) -> impl Transport + use<> {
+        let (sent, real) = (self.clone(), UreqTransport::new());
+        move |request: ureq::http::Request<Vec<u8>>, attempt: &Attempt| {
+            let number = {
+                let mut bodies = sent.0.lock().expect("a list");
+                bodies.push(request.body().clone());
+                bodies.len()
+            };
+            let answer = real.send(request, attempt)?;
+            assert_eq!(answer.status(), 200);
+            if number > lost { Ok(answer) } else { Err(TransportError::new(TransportErrorKind::Closed, "lost")) }
+        }
+    }
+
+    fn different_jtis(&self) -> usize {
+        let bodies = self.0.lock().expect("a list");
+        let jtis = bodies.iter().map(|body| {
+            let form = form_urlencoded::parse(body).find(|(name, _)| name == "client_assertion");
+            let (_, assertion) = form.expect("an assertion");
+            let claims = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).expect("claims")).expect("Base64url");
+            text(&serde_json::from_slice(&claims).expect("JSON"), "jti").to_owned()
+        });
+        jtis.collect::<HashSet<_>>().len()
+    }
 }
 
 fn api(path: &str) -> String {
@@ -364,6 +675,10 @@ struct Server {
     api: String,
     tls: Tls,
     clients: Vec<(String, String)>,
+    /// The private keys of clients (PEM).
+    keys: HashMap<String, String>,
+    /// The key of the client `by-jwk`.
+    generated: SigningKey,
     /// Holds the server's standard input open. Nobody drops a static: when this process ends, in whatever way, the
     /// system closes the pipe, and that ends the server.
     _process: Child,
@@ -375,12 +690,46 @@ struct Tls {
     authority: String,
     token_endpoint: String,
     api: String,
+    /// A certificate of that authority for clients.
+    known: Shown,
+    self_signed: Shown,
+}
+
+/// A certificate that a client shows, and its key (PEM).
+struct Shown {
+    certificate: String,
+    key: String,
 }
 
 impl Tls {
     fn trust(&self) -> TlsConfig {
-        let authority = Certificate::from_pem(self.authority.as_bytes()).expect("a certificate");
-        TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[authority])).build()
+        self.show(None)
+    }
+
+    fn show(&self, shown: Option<&Shown>) -> TlsConfig {
+        let certificate = |pem: &str| Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+        let client = shown.map(|Shown { certificate: pem, key }| {
+            let key = PrivateKey::from_pem(key.as_bytes()).expect("a private key");
+            ClientCert::new_with_certs(&[certificate(pem)], key)
+        });
+        let roots = RootCerts::new_with_certs(&[certificate(&self.authority)]);
+        TlsConfig::builder().root_certs(roots).client_cert(client).build()
+    }
+
+    fn agent(&self, shown: Option<&Shown>) -> Agent {
+        Agent::config_builder().proxy(None).tls_config(self.show(shown)).build().into()
+    }
+
+    /// A source whose transport shows this certificate.
+    fn source(&self, id: &str, shown: Option<&Shown>) -> TokenSource {
+        let transport = UreqTransport::with_agent(self.agent(shown));
+        let source = TokenSource::builder(Credentials::public(id), self.request()).transport(transport);
+        source.build().expect("a good source")
+    }
+
+    /// Calls the API without a certificate.
+    fn get(&self, source: &TokenSource) -> Value {
+        read(source.wrap(self.agent(None)).get(self.api("/items")).call().expect("an answer of the API"))
     }
 
     fn request(&self) -> TokenRequest {
@@ -405,8 +754,10 @@ impl Server {
             folder.join("node_modules/oidc-provider").is_dir(),
             "the authorization server is not installed: run `tests/interop/run.sh`, or `npm ci` in tests/interop once"
         );
+        let generated = SigningKey::generate().expect("a key");
         let mut process = Command::new(folder.join("run-node.sh"))
             .arg("server.mjs")
+            .arg(generated.public_jwk().expect("a public key"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -423,17 +774,27 @@ impl Server {
         let ready: Value = serde_json::from_str(&ready).expect("JSON; above is what the server has to say");
         let member = |name| text(&ready, name).to_owned();
         let clients = ready["clients"].as_array().expect("clients").iter();
+        let keys = ready["keys"].as_array().expect("keys").iter();
+        let tls = &ready["tls"];
+        let shown = |name| Shown {
+            certificate: text(&tls[name], "certificate").to_owned(),
+            key: text(&tls[name], "key").to_owned(),
+        };
         Self {
             issuer: member("issuer"),
             token_endpoint: member("token_endpoint"),
             revocation_endpoint: member("revocation_endpoint"),
             api: member("api"),
             tls: Tls {
-                authority: text(&ready["tls"], "authority").to_owned(),
-                token_endpoint: text(&ready["tls"], "token_endpoint").to_owned(),
-                api: text(&ready["tls"], "api").to_owned(),
+                authority: text(tls, "authority").to_owned(),
+                token_endpoint: text(tls, "token_endpoint").to_owned(),
+                api: text(tls, "api").to_owned(),
+                known: shown("known"),
+                self_signed: shown("self_signed"),
             },
             clients: clients.map(|client| (text(client, "id").to_owned(), text(client, "secret").to_owned())).collect(),
+            keys: keys.map(|key| (text(key, "id").to_owned(), text(key, "pem").to_owned())).collect(),
+            generated,
             _process: process,
         }
     }

@@ -1,9 +1,10 @@
 // A certified authorization server and a small API that it protects, for the
 // interop tests. When ready it prints one line of JSON (see the end), and it runs
-// until SIGTERM or until its standard input ends, so not with `</dev/null`.
+// until SIGTERM or until its standard input ends, so not with `</dev/null`. An
+// argument is the public key of the client `by-jwk` (a JWK).
 
 import { execFileSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -40,6 +41,7 @@ const PRINTABLE_ASCII = String.fromCharCode(...Array.from({ length: 95 }, (_, i)
 
 const basic = (id, secret) => ({ id, secret, method: 'client_secret_basic' });
 const post = (id, secret) => ({ id, secret, method: 'client_secret_post' });
+const secretJwt = (id, secret) => ({ id, secret, method: 'client_secret_jwt' });
 
 const CLIENTS = [
   basic('basic', 'basic-secret'),
@@ -71,6 +73,37 @@ const CLIENTS = [
   basic('printable ascii', PRINTABLE_ASCII),
   post("post:+% /=&~!*'()", "se:cr+et%41 /=&~!*'()"),
   post('post printable ascii', PRINTABLE_ASCII),
+  secretJwt('hs256', randomBytes(32).toString('hex')),
+  secretJwt('hs256-wrong', randomBytes(32).toString('hex')),
+];
+
+// The server knows the public keys (JWK). The tests get the private keys, in the
+// forms in which people have them.
+function keyPair(type, options, form) {
+  const { publicKey, privateKey } = generateKeyPairSync(type, options);
+  return { jwk: publicKey.export({ format: 'jwk' }), pem: privateKey.export({ format: 'pem', type: form }) };
+}
+
+const RSA = keyPair('rsa', { modulusLength: 2048 }, 'pkcs1');
+const P256 = keyPair('ec', { namedCurve: 'P-256' }, 'pkcs8');
+const P384 = keyPair('ec', { namedCurve: 'P-384' }, 'sec1');
+const ED25519 = keyPair('ed25519', undefined, 'pkcs8');
+
+// Without an algorithm, the server takes each that fits the key.
+const signed = (id, key, algorithm) => ({ id, pem: key.pem, jwks: [key.jwk], method: 'private_key_jwt', algorithm });
+
+const SIGNING_CLIENTS = [
+  signed('rs256', RSA, 'RS256'),
+  signed('ps256', RSA, 'PS256'),
+  signed('es256', P256, 'ES256'),
+  signed('es384', P384, 'ES384'),
+  signed('eddsa', ED25519, 'EdDSA'),
+  signed('rsa', RSA),
+  { ...signed('key-ids', P256), jwks: [{ ...P256.jwk, kid: 'new' }, { ...P384.jwk, kid: 'old' }] },
+  ...[
+    'audiences', 'wrong-audience', 'wrong-key', 'rotated', 'replayed', 'renewed', 'lost-answer', 'clock-behind',
+    'clock-ahead', 'expired-assertion',
+  ].map((id) => signed(id, P256)),
 ];
 
 // How the API authenticates to the introspection endpoint; it gets no tokens.
@@ -129,25 +162,54 @@ function mayRevoke(_ctx, client, token) {
   return true;
 }
 
-function clientMetadata({ id, secret, method }, grantTypes) {
+function clientMetadata({ id, secret, method, jwks, algorithm, more }, grantTypes) {
   return {
     client_id: id,
     client_secret: secret,
     token_endpoint_auth_method: method,
+    ...jwks && { jwks: { keys: jwks } },
+    ...algorithm && { token_endpoint_auth_signing_alg: algorithm },
+    ...more,
     grant_types: grantTypes,
     response_types: [],
     redirect_uris: [],
   };
 }
 
-function createProvider(issuer) {
+// RFC 8705. Without TLS a socket has no such method.
+const certificateOf = (socket) => socket.getPeerX509Certificate?.();
+
+const thumbprintOf = (certificate) => createHash('sha256').update(certificate.raw).digest('base64url');
+
+function certificateClients({ known, selfSigned }) {
+  const { subject } = new X509Certificate(known.certificate);
+  const certificate = new X509Certificate(selfSigned.certificate);
+  const jwk = { ...certificate.publicKey.export({ format: 'jwk' }), x5c: [certificate.raw.toString('base64')] };
+  const byAuthority = { method: 'tls_client_auth', more: { tls_client_auth_subject_dn: subject } };
+  return [
+    { id: 'mtls', ...byAuthority },
+    { id: 'mtls-refused', ...byAuthority },
+    { id: 'mtls-bound', ...byAuthority, more: { ...byAuthority.more, tls_client_certificate_bound_access_tokens: true } },
+    { id: 'mtls-self-signed', method: 'self_signed_tls_client_auth', jwks: [jwk] },
+  ];
+}
+
+function createProvider(issuer, clients) {
   const provider = new Provider(issuer, {
     adapter: store,
     clients: [
-      ...CLIENTS.map((client) => clientMetadata(client, ['client_credentials'])),
+      ...clients.map((client) => clientMetadata(client, ['client_credentials'])),
       clientMetadata(API_CLIENT, []),
     ],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
+    clientAuthMethods: [
+      'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'tls_client_auth',
+      'self_signed_tls_client_auth',
+    ],
+    enabledJWA: {
+      clientAuthSigningAlgValues: [
+        'HS256', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA',
+      ],
+    },
     // Nothing is signed here, but without a key the provider uses, and warns
     // about, one of its own.
     jwks: {
@@ -161,6 +223,16 @@ function createProvider(issuer) {
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId === API_CLIENT.id,
+      },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        tlsClientAuth: true,
+        selfSignedTlsClientAuth: true,
+        getCertificate: (ctx) => certificateOf(ctx.socket),
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, property, expected) =>
+          property === 'tls_client_auth_subject_dn' && certificateOf(ctx.socket).subject === expected,
       },
       resourceIndicators: {
         enabled: true,
@@ -222,6 +294,12 @@ async function answer(request, body, introspectionEndpoint) {
   if (!info.active) {
     return [401, { error: 'invalid_token' }, challenge('invalid_token', 'the token is not active')];
   }
+  // RFC 8705 section 3.
+  const bound = info.cnf?.['x5t#S256'];
+  const certificate = certificateOf(request.socket);
+  if (bound && !(certificate && thumbprintOf(certificate) === bound)) {
+    return [401, { error: 'invalid_token' }, challenge('invalid_token', 'the token is bound to another certificate')];
+  }
   if (route === 'GET /admin') {
     const why = 'the scope admin is needed';
     return [403, { error: 'insufficient_scope' }, challenge('insufficient_scope', why, ', scope="admin"')];
@@ -232,6 +310,7 @@ async function answer(request, body, introspectionEndpoint) {
     scope: info.scope ?? null,
     resource: info.aud,
     token_sha256: sha256(token),
+    bound_to: bound ?? null,
   };
   if (route === 'POST /items') {
     answered.body_length = body.length;
@@ -264,8 +343,9 @@ function apiOf(introspectionEndpoint) {
   };
 }
 
-// A certificate of this machine by an authority that nobody knows, both made anew at each start.
-function makeCertificate() {
+// Certificates by an authority that only the tests know, all made at each start: one of this
+// machine, and one of a client. A third has the name of that client, and is signed by itself.
+function makeCertificates() {
   const folder = mkdtempSync(join(tmpdir(), 'interop-'));
   const openssl = (...words) => execFileSync('openssl', words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   const read = (name) => readFileSync(join(folder, name), 'utf8');
@@ -276,7 +356,18 @@ function makeCertificate() {
     writeFileSync(join(folder, 'extensions'), `subjectAltName=IP:${HOST}\n`);
     openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-set_serial', '1',
       '-extfile', 'extensions', '-out', 'server.pem');
-    return { authority: read('ca.pem'), key: read('server.key'), cert: read('server.pem') };
+    openssl('req', ...newKey, '-keyout', 'client.key', '-out', 'client.csr', '-subj', '/CN=interop client');
+    // Without extensions, openssl makes a certificate of version 1, and rustls takes version 3 only.
+    writeFileSync(join(folder, 'extensions'), 'extendedKeyUsage=clientAuth\n');
+    openssl('x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-set_serial', '2',
+      '-extfile', 'extensions', '-out', 'client.pem');
+    openssl('req', '-x509', ...newKey, '-keyout', 'self.key', '-out', 'self.pem', '-subj', '/CN=interop client');
+    return {
+      authority: read('ca.pem'),
+      own: { key: read('server.key'), cert: read('server.pem') },
+      known: { key: read('client.key'), certificate: read('client.pem') },
+      selfSigned: { key: read('self.key'), certificate: read('self.pem') },
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -295,23 +386,29 @@ process.on('SIGTERM', () => process.exit(0));
 // The issuer holds the port, so the server listens before the provider exists.
 const authorizationServer = createServer();
 const issuer = await listen(authorizationServer);
-const provider = createProvider(issuer).callback();
+const { authority, own, known, selfSigned } = makeCertificates();
+const byJwk = process.argv[2] ? [{ id: 'by-jwk', jwks: [JSON.parse(process.argv[2])], method: 'private_key_jwt' }] : [];
+const clients = [...CLIENTS, ...SIGNING_CLIENTS, ...byJwk, ...certificateClients({ known, selfSigned })];
+const provider = createProvider(issuer, clients).callback();
 authorizationServer.on('request', provider);
 
 const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
 const { token_endpoint, revocation_endpoint, introspection_endpoint } = metadata;
 const api = await listen(createServer(apiOf(introspection_endpoint)));
 
-// The same once more, over TLS.
-const { authority, ...certificate } = makeCertificate();
-const tlsIssuer = await listen(createTlsServer(certificate, provider), 'https');
+// The same once more, over TLS, with or without a certificate of the client.
+const options = { ...own, ca: authority, requestCert: true, rejectUnauthorized: false };
+const tlsIssuer = await listen(createTlsServer(options, provider), 'https');
 const tls = {
   authority,
   token_endpoint: token_endpoint.replace(issuer, tlsIssuer),
-  api: await listen(createTlsServer(certificate, apiOf(introspection_endpoint)), 'https'),
+  api: await listen(createTlsServer(options, apiOf(introspection_endpoint)), 'https'),
+  known,
+  self_signed: selfSigned,
 };
 
 const ready = {
   issuer, token_endpoint, revocation_endpoint, api, tls, pid: process.pid, clients: CLIENTS, resources: RESOURCES,
+  keys: SIGNING_CLIENTS.map(({ id, pem }) => ({ id, pem })),
 };
 process.stdout.write(`${JSON.stringify(ready)}\n`);
