@@ -262,7 +262,7 @@ fn over_tls_with_a_private_authority_a_revoked_token_is_replaced_and_the_body_se
 
 #[test]
 fn over_tls_a_refused_token_costs_one_handshake() {
-    let trusting = || Agent::config_builder().tls_config(server().tls.trust());
+    let trusting = || Agent::config_builder().proxy(None).tls_config(server().tls.trust());
     let transport = UreqTransport::with_agent(trusting().build().into());
     let source = TokenSource::builder(credentials("tls-at-first"), server().tls.request()).transport(transport).build();
     let source = source.expect("a good source");
@@ -638,7 +638,7 @@ fn denied(error: &ureq::Error) -> &Denied {
 fn revoke(source: &TokenSource, id: &str) {
     let token = source.token().expect("a token");
     let form = [("token", token.secret()), ("client_id", id), ("client_secret", secret(id))];
-    ureq::post(&server().revocation_endpoint).send_form(form).expect("revoked");
+    bare().post(&server().revocation_endpoint).send_form(form).expect("revoked");
 }
 
 /// How many token requests of this client the server has counted.
