@@ -8,10 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use client_credentials::test_util::ManualClock;
-use client_credentials::{Attempt, Credentials, Moment, TokenRequest, TokenSource};
+use client_credentials::{Attempt, Credentials, Moment, SigningKey, TokenRequest, TokenSource};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
 use super::{Answer, answer, token};
 
@@ -144,4 +148,38 @@ pub fn decode(request: &TokenRequest, response: &Response<Vec<u8>>, sent_at: Mom
 pub fn decode_limit(body: &[u8]) {
     let answer: Answer<'_> = serde_json::from_slice(black_box(body)).expect("an answer");
     black_box((answer.access_token, answer.token_type, answer.expires_in, answer.scope));
+}
+
+/// A P-256 key, for ring and for this crate.
+pub struct Signing {
+    ring: EcdsaKeyPair,
+    random: SystemRandom,
+    request: TokenRequest,
+    credentials: Credentials,
+}
+
+impl Signing {
+    pub fn new() -> Self {
+        let random = SystemRandom::new();
+        let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
+        let der = der.as_ref();
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
+        let key = SigningKey::from_pem(pem).expect("a key");
+        Self {
+            ring: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random).expect("a key"),
+            random,
+            request: question(),
+            credentials: Credentials::with_key("my-client", key),
+        }
+    }
+
+    /// A bare signature of a text as long as that of an assertion.
+    pub fn limit(&self) {
+        black_box(self.ring.sign(&self.random, black_box(&[b'x'; 300])).expect("a signature"));
+    }
+
+    /// A whole token request with a new client assertion.
+    pub fn encode(&self, attempt: &Attempt) {
+        black_box(self.request.encode(&self.credentials, attempt).expect("a request"));
+    }
 }

@@ -73,7 +73,10 @@ impl Curve<'_> {
         line(svg, &format!("<path d=\"M{LEFT} {:.0}h14v10h-14Z\" fill=\"{colour}\"/>", row - 10.0));
         line(
             svg,
-            &format!("<text x=\"{}\" y=\"{row}\">{title}: at most {peak:.digits$} times the average</text>", LEFT + 20.0),
+            &format!(
+                "<text x=\"{}\" y=\"{row}\">{title}: at most {peak:.digits$} times the average</text>",
+                LEFT + 20.0
+            ),
         );
         let (mut path, mut last) = (format!("M{LEFT} {BOTTOM:.1}"), String::new());
         for (from, height) in steps.zip(heights) {

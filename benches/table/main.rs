@@ -18,7 +18,7 @@ use std::{env, fs};
 use cases::keys::Keys;
 use cases::wire::World;
 use cases::{answer, hot, keys, token, wire};
-use client_credentials::{Clock as _, SystemClock, TokenCache};
+use client_credentials::{Attempt, Clock as _, SystemClock, TokenCache};
 use http::Response;
 use rounds::{Rounds, cores, each, each_of, nanos, quantile};
 
@@ -109,6 +109,12 @@ fn in_memory(table: &Table) {
         let ours = || each(CALLS / 5, ours);
         let row = Row::of(&Rounds::alternate(ROUNDS, limit, ours), 1.5);
         row.also(&format!("{allocations} allocations"), "", true)
+    });
+    table.row("token request with an ES256 assertion (limit: ring's bare signature)", || {
+        let (signing, attempt) = (hot::Signing::new(), Attempt::default());
+        let limit = || each(CALLS / 50, || signing.limit());
+        let ours = || each(CALLS / 50, || signing.encode(&attempt));
+        Row::of(&Rounds::alternate(ROUNDS, limit, ours), 1.3)
     });
 }
 
