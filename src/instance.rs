@@ -7,6 +7,14 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub(crate) struct Instance(Arc<u8>);
 
+impl Instance {
+    /// Returns a text that only clones have, as long as one of them lives.
+    #[cfg(feature = "keys")]
+    pub(crate) fn name(&self) -> Arc<str> {
+        Arc::from(format!("{:p}", Arc::as_ptr(&self.0)))
+    }
+}
+
 impl PartialEq for Instance {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

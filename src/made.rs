@@ -2,6 +2,7 @@
 //! return. Imports `error`, `instance`, `redact`, `transport`.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use crate::error::{Error, Failed};
 use crate::instance::Instance;
@@ -35,9 +36,9 @@ pub(crate) struct Context<'a> {
 /// A text for one attempt.
 pub(crate) struct Made {
     pub(crate) text: Secret,
-    /// Equal for texts of which a server that refused one refuses the other: the text itself, or
-    /// the key that signed it.
-    pub(crate) mark: Secret,
+    /// Equal for texts of which a server that refused one refuses the other: names the key that signed
+    /// it. If there is none, the text itself is compared.
+    pub(crate) mark: Option<Arc<str>>,
     /// The algorithm and the audience, if it was signed here.
     pub(crate) signed: Option<(&'static str, String)>,
 }
@@ -45,8 +46,11 @@ pub(crate) struct Made {
 impl Made {
     /// Returns what stands for a text in a cache key.
     pub(crate) fn recipe(recipe: String) -> Self {
-        let text = Secret::new(recipe);
-        Self { mark: text.clone(), text, signed: None }
+        Self { text: Secret::new(recipe), mark: None, signed: None }
+    }
+
+    pub(crate) fn mark(&self) -> &str {
+        self.mark.as_deref().unwrap_or(self.text.secret())
     }
 }
 
@@ -75,7 +79,7 @@ impl Provided {
 impl Maker for Provided {
     fn make(&self, _: Context<'_>, _: &Attempt) -> Result<Made, Error> {
         let text = (self.closure)().map_err(|cause| Error::credentials((self.what)(&self.name), cause))?;
-        Ok(Made { mark: text.clone(), text, signed: None })
+        Ok(Made { text, mark: None, signed: None })
     }
 
     fn identity(&self, _: Context<'_>) -> (String, Option<Instance>) {

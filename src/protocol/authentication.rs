@@ -38,7 +38,7 @@ impl Hash for Authentication {
         match self {
             Self::Basic { header, .. } => header.hash(state),
             Self::Body { client_id, secret } => (client_id, secret.secret()).hash(state),
-            Self::Assertion { client_id, made } => (client_id, made.mark.secret()).hash(state),
+            Self::Assertion { client_id, made } => (client_id, made.mark()).hash(state),
             Self::ClientId(client_id) => client_id.hash(state),
             Self::Nothing => {}
         }

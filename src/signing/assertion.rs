@@ -1,13 +1,12 @@
 //! JWT assertions (RFC 7521, RFC 7523). Imports `error`, `instance`, `redact`, `signing`,
 //! `signing::jwt`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::{Error, Failed};
 use crate::instance::Instance;
@@ -52,8 +51,9 @@ pub struct Assertion {
     issuer: Option<String>,
     subject: Option<String>,
     audience: Option<String>,
-    claims: BTreeMap<String, Value>,
-    headers: BTreeMap<String, Value>,
+    /// In JSON, as the headers are.
+    claims: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     lifetime: Duration,
 }
 
@@ -76,8 +76,8 @@ impl Assertion {
             issuer: None,
             subject: None,
             audience: None,
-            claims: BTreeMap::new(),
-            headers: BTreeMap::new(),
+            claims: Vec::new(),
+            headers: Vec::new(),
             lifetime: Duration::from_secs(60),
         }
     }
@@ -231,22 +231,25 @@ impl Assertion {
     }
 
     fn header_text(&self) -> String {
-        let mut headers = BTreeMap::from([("alg", Value::from(self.key.algorithm_name())), ("typ", "JWT".into())]);
+        let mut headers = Members::default();
+        headers.put("alg", quoted(self.key.algorithm_name()));
+        headers.put("typ", quoted("JWT"));
         if let Some(key_id) = &self.key.key_id {
-            headers.insert("kid", (**key_id).into());
+            headers.put("kid", quoted(key_id));
         }
         if let Some(certificates) = &self.key.certificates {
             match self.key.sends_x5t {
-                true => headers.insert("x5t", certificates.x5t.as_str().into()),
-                false => headers.insert("x5t#S256", certificates.x5t_s256.as_str().into()),
-            };
+                true => headers.put("x5t", quoted(&certificates.x5t)),
+                false => headers.put("x5t#S256", quoted(&certificates.x5t_s256)),
+            }
             if self.key.sends_x5c {
-                headers.insert("x5c", certificates.x5c.clone().into());
+                let certificates: Vec<_> = certificates.x5c.iter().map(|certificate| quoted(certificate)).collect();
+                headers.put("x5c", format!("[{}]", certificates.join(",")));
             }
         }
-        headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        headers.retain(|_, value| !value.is_null());
-        text(headers)
+        self.headers.iter().for_each(|(name, value)| headers.put(name, value.clone()));
+        headers.0.retain(|(_, value)| value != "null");
+        headers.object()
     }
 
     fn claims_text(&self, context: Context<'_>, now: SystemTime, jti: &[u8; 16]) -> String {
@@ -255,35 +258,59 @@ impl Assertion {
         let audience = self.audience_for(context);
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(BACKDATED).as_secs();
 
-        let mut claims: BTreeMap<&str, Value> =
-            self.claims.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut claims = Members::default();
+        self.claims.iter().for_each(|(name, value)| claims.put(name, value.clone()));
         for (name, value) in [("iss", issuer), ("sub", subject), ("aud", audience)] {
             if let Some(value) = value {
-                claims.insert(name, value.into());
+                claims.put(name, quoted(value));
             }
         }
-        claims.insert("jti", URL_SAFE_NO_PAD.encode(jti).into());
+        claims.put("jti", quoted(&URL_SAFE_NO_PAD.encode(jti)));
         // Numbers, not texts (RFC 7519 section 2, NumericDate). `nbf` is left out: a server that is
         // behind would refuse it, and it says no more than `iat`.
-        claims.insert("iat", issued.into());
-        claims.insert("exp", issued.saturating_add(self.seconds()).into());
-        text(claims)
+        claims.put("iat", issued.to_string());
+        claims.put("exp", issued.saturating_add(self.seconds()).to_string());
+        claims.object()
     }
+}
+
+/// The members of an object, sorted by name, with their values in JSON. Few and short-lived, so a map
+/// would only make the program larger.
+#[derive(Default)]
+struct Members<'a>(Vec<(&'a str, String)>);
+
+impl<'a> Members<'a> {
+    fn put(&mut self, name: &'a str, value: String) {
+        match self.0.binary_search_by_key(&name, |(name, _)| name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    fn object(self) -> String {
+        let members: Vec<_> = self.0.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+        format!("{{{}}}", members.join(","))
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string always serializes to JSON")
 }
 
 impl Maker for Assertion {
     fn make(&self, context: Context<'_>, attempt: &Attempt) -> Result<Made, Error> {
         let text = self.sign(context, attempt.moment.wall(), &attempt.random)?;
-        let (thumbprint, _) = self.key.identity();
+        let (thumbprint, instance) = self.key.identity();
+        let mark = thumbprint.or_else(|| instance.map(Instance::name));
         let audience = self.audience_for(context).unwrap_or_default().to_owned();
-        Ok(Made { text, mark: Secret::new(thumbprint), signed: Some((self.key.algorithm_name(), audience)) })
+        Ok(Made { text, mark, signed: Some((self.key.algorithm_name(), audience)) })
     }
 
     /// What it says at one moment, and its key, so that nothing that it says can be forgotten.
     fn identity(&self, context: Context<'_>) -> (String, Option<Instance>) {
         let (thumbprint, instance) = self.key.identity();
         let claims = self.claims_text(context, UNIX_EPOCH, &[0; 16]);
-        (format!("{}{claims}{thumbprint}", self.header_text()), instance.cloned())
+        (format!("{}{claims}{}", self.header_text(), thumbprint.as_deref().unwrap_or_default()), instance.cloned())
     }
 
     fn may_change(&self) -> bool {
@@ -292,7 +319,7 @@ impl Maker for Assertion {
 }
 
 fn put(
-    members: &mut BTreeMap<String, Value>,
+    members: &mut Vec<(String, String)>,
     what: &str,
     name: &str,
     value: Value,
@@ -301,14 +328,12 @@ fn put(
     if let Some(instead) = reserved(name) {
         return Err(Error::configuration(format!("Assertion::{what} {name:?}: {instead}")));
     }
-    members.insert(name.to_owned(), value);
+    members.push((name.to_owned(), value.to_string()));
     Ok(())
 }
 
-/// Writes an object whose members are sorted, whether or not another crate makes `serde_json` keep
-/// their order.
-fn text(members: BTreeMap<&str, Value>) -> String {
-    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>()).to_string()
+fn names(members: &[(String, String)]) -> Vec<&str> {
+    members.iter().map(|(name, _)| name.as_str()).collect()
 }
 
 impl fmt::Debug for Assertion {
@@ -318,8 +343,8 @@ impl fmt::Debug for Assertion {
             .field("issuer", &self.issuer)
             .field("subject", &self.subject)
             .field("audience", &self.audience)
-            .field("claims", &self.claims.keys())
-            .field("headers", &self.headers.keys())
+            .field("claims", &names(&self.claims))
+            .field("headers", &names(&self.headers))
             .field("lifetime", &self.lifetime)
             .finish()
     }
@@ -428,7 +453,10 @@ mod tests {
             let (header, claims) = read(&assertion.sign(defaults, now, &JTI).expect("a signature"));
             assert_eq!(header, row["header"]);
             assert!(holds(&claims, expected), "{claims} of {expected}");
-            assert_eq!(claims.as_object().map(Map::len), expected.as_object().map(|claims| claims.len() + 1));
+            assert_eq!(
+                claims.as_object().map(serde_json::Map::len),
+                expected.as_object().map(|claims| claims.len() + 1)
+            );
             seen += 1;
         }
         assert_eq!(seen, 2);

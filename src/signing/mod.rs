@@ -75,7 +75,7 @@ enum Signer {
     Pair(Pair),
     External(Box<Closure>, Instance),
     /// With its thumbprint.
-    Shared(SharedKey, String),
+    Shared(SharedKey, Arc<str>),
 }
 
 impl SigningKey {
@@ -400,11 +400,11 @@ impl SigningKey {
     }
 
     /// Returns what tells the key from others: a thumbprint (RFC 7638), or the instance of a closure.
-    pub(crate) fn identity(&self) -> (String, Option<&Instance>) {
+    pub(crate) fn identity(&self) -> (Option<Arc<str>>, Option<&Instance>) {
         match (&*self.signer, &self.public) {
-            (Signer::Shared(_, thumbprint), _) => (thumbprint.clone(), None),
-            (Signer::External(_, instance), _) => (String::new(), Some(instance)),
-            (Signer::Pair(_), public) => (public.as_ref().map_or_else(String::new, |public| public.thumbprint()), None),
+            (Signer::Shared(_, thumbprint), _) => (Some(Arc::clone(thumbprint)), None),
+            (Signer::External(_, instance), _) => (None, Some(instance)),
+            (Signer::Pair(_), public) => (public.as_ref().map(|public| Arc::clone(&public.thumbprint)), None),
         }
     }
 }
@@ -432,7 +432,7 @@ impl fmt::Debug for SigningKey {
         f.debug_struct("SigningKey")
             .field("algorithm", &self.algorithm_name())
             .field("key_id", &self.key_id)
-            .field("thumbprint", &self.public.as_ref().map(|public| public.thumbprint()))
+            .field("thumbprint", &self.public.as_ref().map(|public| &public.thumbprint))
             .finish()
     }
 }

@@ -1,6 +1,8 @@
 //! Public keys: as JWK (RFC 7517), their thumbprint (RFC 7638), and those of certificates. Imports
 //! `signing::algorithm`, `signing::crypto`, `signing::der`, `signing::private_key`.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -16,6 +18,7 @@ pub(crate) struct PublicKey {
     pub(crate) bytes: Vec<u8>,
     /// The members of the JWK that RFC 7638 section 3.2 requires, in its order.
     members: Vec<(&'static str, String)>,
+    pub(crate) thumbprint: Arc<str>,
 }
 
 impl PublicKey {
@@ -36,7 +39,8 @@ impl PublicKey {
             }
             Kind::Ed25519 => vec![("crv", name("Ed25519")), ("kty", name("OKP")), ("x", text(bytes))],
         };
-        Some(Self { kind, bytes: bytes.to_vec(), members })
+        let thumbprint = thumbprint(&members.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+        Some(Self { kind, bytes: bytes.to_vec(), members, thumbprint })
     }
 
     /// Reads the key of a certificate. `None` if the certificate is damaged, or its key is of
@@ -56,17 +60,13 @@ impl PublicKey {
         let members = members.filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))));
         Value::Object(members.collect::<Map<_, _>>()).to_string()
     }
-
-    pub(crate) fn thumbprint(&self) -> String {
-        thumbprint(&self.members.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
-    }
 }
 
 /// Returns the thumbprint of a JWK with these members, which are sorted and need no escape in JSON
 /// (RFC 7638 section 3).
-pub(crate) fn thumbprint(members: &[(&str, &str)]) -> String {
+pub(crate) fn thumbprint(members: &[(&str, &str)]) -> Arc<str> {
     let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
-    URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", members.join(",")).as_bytes()))
+    URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", members.join(",")).as_bytes())).into()
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
         let rows = rows("thumbprint");
         for row in &rows {
             let key = of_jwk(&row["jwk"]);
-            assert_eq!(key.thumbprint(), row["thumbprint"], "{row}");
+            assert_eq!(*key.thumbprint, *row["thumbprint"].as_str().expect("a text"), "{row}");
             let canonical: Value = serde_json::from_str(row["canonical"].as_str().expect("a text")).expect("JSON");
             assert_eq!(serde_json::from_str::<Value>(&key.jwk(&[])).expect("JSON"), canonical, "{row}");
         }

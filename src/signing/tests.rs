@@ -54,7 +54,7 @@ fn public_jwk(key: &SigningKey) -> Value {
 }
 
 pub(super) fn thumbprint(key: &SigningKey) -> String {
-    key.identity().0
+    key.identity().0.expect("a thumbprint").to_string()
 }
 
 #[test]
