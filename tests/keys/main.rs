@@ -10,6 +10,8 @@ mod grants;
 mod identity;
 mod refusal;
 mod self_signed;
+#[path = "../signed/mod.rs"]
+mod signed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -23,7 +25,6 @@ use client_credentials::{
     TokenSource, TokenSourceBuilder,
 };
 use http::{Request, Response};
-use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::Value;
 
 const ENDPOINT: &str = "https://auth.example.com/token";
@@ -49,16 +50,9 @@ fn form(request: &Request<Vec<u8>>) -> HashMap<String, String> {
     form_urlencoded::parse(request.body()).into_owned().collect()
 }
 
-/// The header and the claims of a JWT, if this P-256 key has signed it.
+/// The header and the claims of a JWT, if this key has signed it.
 fn verified(jwt: &str, key: &SigningKey) -> Option<(Value, Value)> {
-    let jwk: Value = serde_json::from_str(&key.public_jwk().expect("a public key")).expect("JSON");
-    let part = |value: &str| URL_SAFE_NO_PAD.decode(value).expect("Base64url");
-    let (message, signature) = jwt.rsplit_once('.').expect("three parts");
-    let point = [vec![4], part(jwk["x"].as_str()?), part(jwk["y"].as_str()?)].concat();
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message.as_bytes(), &part(signature)).ok()?;
-    let (header, claims) = message.split_once('.').expect("three parts");
-    let json = |value: &str| serde_json::from_slice(&part(value)).expect("JSON");
-    Some((json(header), json(claims)))
+    signed::verified(jwt, &key.public_jwk().expect("a public key"))
 }
 
 fn claims(jwt: &str, key: &SigningKey) -> Value {

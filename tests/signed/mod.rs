@@ -1,0 +1,41 @@
+//! Verifies JWTs as a server does, with the public key that it was told.
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
+use serde_json::Value;
+
+/// The header and the claims of a JWT, if the private key of this JWK has signed it.
+pub fn verified(jwt: &str, public_jwk: &str) -> Option<(Value, Value)> {
+    let jwk: Value = serde_json::from_str(public_jwk).expect("JSON");
+    let (message, signature) = jwt.rsplit_once('.').expect("three parts");
+    let (header, claims) = message.split_once('.').expect("three parts");
+    let json = |part: &str| serde_json::from_slice::<Value>(&decoded(part)).expect("JSON");
+    let header = json(header);
+    is_valid(&jwk, header["alg"].as_str()?, message.as_bytes(), &decoded(signature)).then(|| (header, json(claims)))
+}
+
+fn is_valid(jwk: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+    let member = |name: &str| decoded(jwk[name].as_str().unwrap_or_default());
+    let rsa = |parameters: &RsaParameters| {
+        let public = RsaPublicKeyComponents { n: member("n"), e: member("e") };
+        public.verify(parameters, message, signature).is_ok()
+    };
+    let ec = |algorithm: &'static dyn VerificationAlgorithm| {
+        let point = [vec![4], member("x"), member("y")].concat();
+        UnparsedPublicKey::new(algorithm, point).verify(message, signature).is_ok()
+    };
+    match (jwk["kty"].as_str(), algorithm) {
+        (Some("RSA"), "RS256") => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
+        (Some("RSA"), "RS384") => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
+        (Some("RSA"), "PS256") => rsa(&signature::RSA_PSS_2048_8192_SHA256),
+        (Some("EC"), "ES256") => ec(&signature::ECDSA_P256_SHA256_FIXED),
+        (Some("EC"), "ES384") => ec(&signature::ECDSA_P384_SHA384_FIXED),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn decoded(part: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(part).expect("Base64url")
+}
