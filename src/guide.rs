@@ -15,11 +15,13 @@
 //! | [Auth0](auth0) | `audience`; id and secret in the body; 429 with `Retry-After` |
 //! | [Bitbucket Cloud](bitbucket) | no audience; the JWT grant; Git |
 //! | [Microsoft Entra](entra) | `scope` ends with `/.default` |
-//! | [Okta](okta) | at least one scope of your own |
-//! | [Keycloak](keycloak) | the realm is in the URL |
+//! | [Okta](okta) | at least one scope of your own; a key for Okta's APIs |
+//! | [Keycloak](keycloak) | the realm is in the URL; a secret or a key |
 //! | [Amazon Cognito](cognito) | scopes with a slash; 400 for a wrong secret |
 //! | [Google service account](google) | a signed assertion instead of a secret |
 //! | [Salesforce](salesforce) | no `expires_in`; the API's address comes with the token |
+//! | [NetSuite](netsuite) | a key; scopes are claims |
+//! | [SMART Backend Services](smart) | a key; ES384 or RS384 |
 //! | [SAP XSUAA, Cloud Foundry UAA](sap) | HTTP Basic is not decoded unless a header says so |
 //! | [eBay](ebay) | `token_type` is `Application Access Token` |
 //! | [UPS](ups) | numbers sent as strings; a header with the account |
@@ -34,9 +36,10 @@
 //!
 //! Every page is tested. Its code runs as a doc test, or in `tests/clients` if it needs another
 //! HTTP client. The token request that a recipe shows is compared with the one that is sent, and
-//! the answers that the service documents are replayed (`tests/vendors.rs`).
+//! the answers that the service documents are replayed (`tests/vendors.rs`). Programs that sign run
+//! against servers that verify the signature (`tests/recipes`).
 // Documentation only: no code, and it imports nothing.
-#![cfg(all(any(doc, doctest), feature = "ureq"))]
+#![cfg(all(any(doc, doctest), feature = "keys", feature = "ureq"))]
 
 /// The life of a token, a 401, and many threads, in three pictures.
 ///
@@ -124,6 +127,9 @@ pub mod google {}
 #[doc = include_str!("../docs/recipes/keycloak.md")]
 pub mod keycloak {}
 
+#[doc = include_str!("../docs/recipes/netsuite.md")]
+pub mod netsuite {}
+
 #[doc = include_str!("../docs/recipes/okta.md")]
 pub mod okta {}
 
@@ -140,6 +146,9 @@ pub mod sap {}
 #[doc = ""]
 #[doc = include_str!("../docs/scale.svg")]
 pub mod scale {}
+
+#[doc = include_str!("../docs/recipes/smart.md")]
+pub mod smart {}
 
 #[doc = include_str!("../docs/recipes/ups.md")]
 pub mod ups {}
