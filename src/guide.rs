@@ -18,8 +18,8 @@
 //! | [Okta](okta) | at least one scope of your own; a key for Okta's APIs |
 //! | [Keycloak](keycloak) | the realm is in the URL; a secret or a key |
 //! | [Amazon Cognito](cognito) | scopes with a slash; 400 for a wrong secret |
-//! | [Google service account](google) | a signed assertion instead of a secret |
-//! | [Salesforce](salesforce) | no `expires_in`; the API's address comes with the token |
+//! | [Google](google) | a key file, or the token of another platform |
+//! | [Salesforce](salesforce) | no `expires_in`; the API's address comes with the token; JWT bearer |
 //! | [NetSuite](netsuite) | a key; scopes are claims |
 //! | [SMART Backend Services](smart) | a key; ES384 or RS384 |
 //! | [SAP XSUAA, Cloud Foundry UAA](sap) | HTTP Basic is not decoded unless a header says so |

@@ -11,8 +11,6 @@ use client_credentials::{
 };
 use std::time::Duration;
 
-const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-
 /// A service, as its page describes it.
 struct Vendor {
     page: &'static str,
@@ -317,42 +315,6 @@ fn cognito_shows_its_example_header() {
     let credentials = Credentials::new("djc98u3jiedmi283eu928", "abcdef01234567890");
     let sent = cognito().request.encode(&credentials, &Attempt::default()).expect("an HTTP request");
     assert_eq!(sent.headers()["authorization"], "Basic ZGpjOTh1M2ppZWRtaTI4M2V1OTI4OmFiY2RlZjAxMjM0NTY3ODkw");
-}
-
-fn google() -> Vendor {
-    Vendor::new(
-        include_str!("../docs/recipes/google.md"),
-        Credentials::none(),
-        TokenRequest::new("https://oauth2.googleapis.com/token")
-            .and_then(|one| one.grant_type(JWT_BEARER))
-            .and_then(|one| one.parameter("assertion", "header.claims.signature"))
-            .and_then(|one| one.allow_origin("https://storage.googleapis.com")),
-    )
-}
-
-#[test]
-fn google_takes_an_assertion_and_says_what_is_wrong_with_it() {
-    let vendor = google();
-    vendor.assert_shown();
-    let body = r#"{"access_token":"1/8xbJqaOZXSUZbHLl5EOtu1pxz3fmmetKx9W8CV4t79M","scope":"https://www.googleapis.com/auth/prediction","token_type":"Bearer","expires_in":3600}"#;
-    let token = vendor.source(200, body).token().expect("a token");
-    assert_eq!(token.expires_in(), seconds(3600));
-    assert_eq!(token.scope().expect("a scope"), "https://www.googleapis.com/auth/prediction");
-
-    let (denied, text) = vendor.denied(
-        400,
-        r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#,
-    );
-    assert_eq!(denied.code(), Some("invalid_grant"));
-    assert!(text.contains("Check your iat and exp values"), "{text}");
-}
-
-/// An assertion is a secret: a server that repeats it does not make it show.
-#[test]
-fn google_assertions_do_not_come_back_in_errors() {
-    let body = r#"{"error":"invalid_grant","error_description":"Bad assertion: header.claims.signature"}"#;
-    let error = google().source(400, body).token().expect_err("an error").to_string();
-    assert!(error.contains("Bad assertion: [redacted]"), "{error}");
 }
 
 fn salesforce() -> Vendor {

@@ -3,6 +3,7 @@
 //! bad. The documents are named on the pages.
 
 mod client_assertions;
+mod grants;
 #[path = "../shown/mod.rs"]
 mod shown;
 #[path = "../signed/mod.rs"]
@@ -144,13 +145,38 @@ fn pem(id: &str) -> String {
 /// A key of this kind that is registered nowhere.
 const OTHER_RSA_KEY: &str = "KV-KEY-03";
 
+/// A file in the folder for temporary files, deleted at the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("client-credentials-{}-{name}", std::process::id()));
+        fs::write(&path, content).expect("a file");
+        Self(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().expect("a path").to_owned()
+    }
+
+    fn write(&self, content: &str) {
+        fs::write(&self.0, content).expect("a file");
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// The lines between `// From <page>:` and `// End.` are those of the page.
 #[test]
 fn the_pages_show_the_programs_that_run_here() {
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let is_shown = |line: &&str| !line.starts_with("# ");
     let mut checked = 0;
-    for source in [include_str!("client_assertions.rs")] {
+    for source in [include_str!("client_assertions.rs"), include_str!("grants.rs")] {
         for block in source.split("// From ").skip(1) {
             let (page, rest) = block.split_once(":\n").or_else(|| block.split_once(":\r\n")).expect("a page");
             let (program, _) = rest.split_once("// End.").expect("the end of the program");
@@ -159,5 +185,5 @@ fn the_pages_show_the_programs_that_run_here() {
             checked += 1;
         }
     }
-    assert!(checked >= 4, "{checked}");
+    assert!(checked >= 7, "{checked}");
 }
