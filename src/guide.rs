@@ -15,6 +15,7 @@
 //! | [Auth0](auth0) | `audience`; id and secret in the body; 429 with `Retry-After` |
 //! | [Bitbucket Cloud](bitbucket) | no audience; the JWT grant; Git |
 //! | [Microsoft Entra](entra) | `scope` ends with `/.default` |
+//! | [Workload identity](workload_identity) | Kubernetes and GitHub Actions: nothing to store |
 //! | [Okta](okta) | at least one scope of your own; a key for Okta's APIs |
 //! | [Keycloak](keycloak) | the realm is in the URL; a secret or a key |
 //! | [Amazon Cognito](cognito) | scopes with a slash; 400 for a wrong secret |
@@ -152,6 +153,9 @@ pub mod smart {}
 
 #[doc = include_str!("../docs/recipes/ups.md")]
 pub mod ups {}
+
+#[doc = include_str!("../docs/recipes/workload-identity.md")]
+pub mod workload_identity {}
 
 #[doc = include_str!("../docs/recipes/zoom.md")]
 pub mod zoom {}

@@ -4,10 +4,13 @@
 
 mod client_assertions;
 mod grants;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 #[path = "../shown/mod.rs"]
 mod shown;
 #[path = "../signed/mod.rs"]
 mod signed;
+mod workload_identity;
 
 use std::collections::HashMap;
 use std::fs;
@@ -176,7 +179,9 @@ fn the_pages_show_the_programs_that_run_here() {
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let is_shown = |line: &&str| !line.starts_with("# ");
     let mut checked = 0;
-    for source in [include_str!("client_assertions.rs"), include_str!("grants.rs")] {
+    for source in
+        [include_str!("client_assertions.rs"), include_str!("grants.rs"), include_str!("workload_identity.rs")]
+    {
         for block in source.split("// From ").skip(1) {
             let (page, rest) = block.split_once(":\n").or_else(|| block.split_once(":\r\n")).expect("a page");
             let (program, _) = rest.split_once("// End.").expect("the end of the program");
@@ -185,5 +190,5 @@ fn the_pages_show_the_programs_that_run_here() {
             checked += 1;
         }
     }
-    assert!(checked >= 7, "{checked}");
+    assert!(checked >= 9, "{checked}");
 }
