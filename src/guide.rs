@@ -27,7 +27,7 @@
 //! | [eBay](ebay) | `token_type` is `Application Access Token` |
 //! | [UPS](ups) | numbers sent as strings; a header with the account |
 //! | [Zoom](zoom) | the grant `account_credentials` |
-//! | [GitHub App](github) | not OAuth 2.0, so a transport translates |
+//! | [GitHub App](github) | a signed JWT is the token; installation tokens |
 //!
 //! Load: [At scale](scale) is for many processes that use one token endpoint.
 //!

@@ -1,13 +1,12 @@
 //! The recipes of `docs/recipes`: what each page shows is what is sent, and what the vendor documents as its answer,
-//! good and bad, goes through the source. The documents are named on the pages.
+//! good and bad, goes through the source. The documents are named on the pages. Those that sign are in `tests/recipes`.
 
 #[path = "shown/mod.rs"]
 mod shown;
 
 use client_credentials::test_util::Script;
 use client_credentials::{
-    Attempt, BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TokenSourceBuilder, Transport,
-    TransportError, TransportErrorKind,
+    Attempt, BasicEncoding, Credentials, Denied, Error, TokenRequest, TokenSource, TokenSourceBuilder,
 };
 use std::time::Duration;
 
@@ -477,63 +476,4 @@ fn zoom_tells_a_reason() {
         zoom().denied(400, r#"{"reason":"Invalid client_id or client_secret","error":"invalid_client"}"#);
     assert_eq!((denied.code(), denied.description()), (Some("invalid_client"), None));
     assert!(text.contains("check the client id and secret"), "{text}");
-}
-
-/// The transport of the page, over a script.
-fn github(script: &Script) -> TokenSource {
-    let failed =
-        |cause: Box<dyn std::error::Error + Send + Sync>| TransportError::new(TransportErrorKind::Other, cause);
-    let inner = script.clone();
-    let transport = move |mut request: http::Request<Vec<u8>>, attempt: &Attempt| {
-        let mut jwt = http::HeaderValue::from_static("Bearer header.claims.signature");
-        jwt.set_sensitive(true);
-        request.headers_mut().insert("authorization", jwt);
-        request.headers_mut().remove("content-type");
-        request.body_mut().clear();
-        let mut response = inner.send(request, attempt)?;
-        if let Ok(serde_json::Value::Object(mut answer)) = serde_json::from_slice(response.body()) {
-            if let Some(token) = answer.remove("token") {
-                answer.insert(String::from("access_token"), token);
-                *response.body_mut() = serde_json::to_vec(&answer).map_err(|error| failed(error.into()))?;
-            }
-        }
-        Ok(response)
-    };
-    let request = TokenRequest::new("https://api.github.com/app/installations/12345/access_tokens")
-        .and_then(|one| one.allow_origin("https://api.github.com"))
-        .expect("a request");
-    TokenSource::builder(Credentials::public("app-id"), request)
-        .transport(transport)
-        .clock(script.clock())
-        .retries(0)
-        .fallback_lifetime(Some(Duration::from_secs(3600)))
-        .build()
-        .expect("a source")
-}
-
-#[test]
-fn github_tokens_are_translated_by_the_transport_of_the_page() {
-    let script = Script::new();
-    script.json(
-        201,
-        r#"{"token":"ghs_16C7e42F292c6912E7710c838347Ae178B4a","expires_at":"2016-07-11T22:14:10Z","permissions":{"issues":"write","contents":"read"},"repository_selection":"selected"}"#,
-    );
-    let source = github(&script);
-    let token = source.token().expect("a token");
-    shown::assert_shown(include_str!("../docs/recipes/github.md"), &script.requests()[0]);
-    assert_eq!(token.header_value(), "Bearer ghs_16C7e42F292c6912E7710c838347Ae178B4a");
-    assert_eq!(source.inspect().expires_in, seconds(3600));
-    assert_eq!(token.member("expires_at").and_then(|at| at.as_str()), Some("2016-07-11T22:14:10Z"));
-}
-
-#[test]
-fn github_errors_are_no_oauth_errors_and_are_told() {
-    let script = Script::new();
-    script.json(
-        401,
-        r#"{"message":"A JSON web token could not be decoded","documentation_url":"https://docs.github.com/rest"}"#,
-    );
-    let error = github(&script).token().expect_err("an error");
-    assert!(error.to_string().contains("A JSON web token could not be decoded"), "{error}");
-    assert!(!error.to_string().contains("signature"), "{error}");
 }

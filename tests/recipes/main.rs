@@ -3,6 +3,7 @@
 //! bad. The documents are named on the pages.
 
 mod client_assertions;
+mod github;
 mod grants;
 #[path = "../loopback/mod.rs"]
 mod loopback;
@@ -179,9 +180,12 @@ fn the_pages_show_the_programs_that_run_here() {
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let is_shown = |line: &&str| !line.starts_with("# ");
     let mut checked = 0;
-    for source in
-        [include_str!("client_assertions.rs"), include_str!("grants.rs"), include_str!("workload_identity.rs")]
-    {
+    for source in [
+        include_str!("client_assertions.rs"),
+        include_str!("github.rs"),
+        include_str!("grants.rs"),
+        include_str!("workload_identity.rs"),
+    ] {
         for block in source.split("// From ").skip(1) {
             let (page, rest) = block.split_once(":\n").or_else(|| block.split_once(":\r\n")).expect("a page");
             let (program, _) = rest.split_once("// End.").expect("the end of the program");
@@ -190,5 +194,5 @@ fn the_pages_show_the_programs_that_run_here() {
             checked += 1;
         }
     }
-    assert!(checked >= 9, "{checked}");
+    assert!(checked >= 11, "{checked}");
 }
