@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [Auth0](auth0) | `audience`; id and secret in the body; 429 with `Retry-After` |
 //! | [Bitbucket Cloud](bitbucket) | no audience; the JWT grant; Git |
-//! | [Microsoft Entra](entra) | `scope` ends with `/.default` |
+//! | [Microsoft Entra](entra) | `scope` ends with `/.default`; a secret or a certificate |
 //! | [Workload identity](workload_identity) | Kubernetes and GitHub Actions: nothing to store |
 //! | [Okta](okta) | at least one scope of your own; a key for Okta's APIs |
 //! | [Keycloak](keycloak) | the realm is in the URL; a secret or a key |

@@ -5,6 +5,66 @@ use serde_json::json;
 
 use super::*;
 
+fn entra(pem: &str) -> Program {
+    // From entra.md:
+    let key = SigningKey::from_pem(pem)?.algorithm(Algorithm::Ps256)?;
+    let credentials = Credentials::with_key("client-id", key);
+    let endpoint = "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token";
+    let request = TokenRequest::new(endpoint)?
+        .scope("https://graph.microsoft.com/.default")?
+        .allow_origin("https://graph.microsoft.com")?;
+    // End.
+    Ok((credentials, request))
+}
+
+fn entra_server() -> Vendor {
+    Vendor {
+        page: "entra.md",
+        parameter: "client_assertion",
+        header: json!({
+            "alg": "PS256", "typ": "JWT", "x5t#S256": "wE4OeWHrMFj0CQwpUwCCC5C1E_1FfLm1XVoQa4kSAvY"
+        }),
+        claims: json!({
+            "aud": "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
+            "iss": "client-id", "sub": "client-id"
+        }),
+        longest: 600,
+        good: r#"{"token_type":"Bearer","expires_in":3599,"access_token":"eyJ0eXAiOiJKV1QiLCJhbGci..."}"#,
+        bad: (
+            401,
+            r#"{"error":"invalid_client","error_description":"AADSTS700027: The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found.]\r\nTrace ID: 255d1aef-8c98-452f-ac51-23d051240864","error_codes":[700027]}"#,
+        ),
+    }
+}
+
+/// A file with a key and its certificate, as Entra, NetSuite and others have them.
+const WITH_CERTIFICATE: &str = "KV-KEY-10";
+
+#[test]
+fn entra_verifies_ps256_and_the_digest_of_the_certificate() {
+    let pem = pem(WITH_CERTIFICATE);
+    let token = entra_server().token(entra(&pem), &SigningKey::from_pem(&pem).expect("a key"));
+    assert_eq!(token.expires_in(), seconds(3599));
+}
+
+#[test]
+fn entra_says_that_a_certificate_is_not_registered() {
+    let registered = SigningKey::from_pem(pem(OTHER_RSA_KEY)).expect("a key");
+    let (denied, text) = entra_server().refusal(entra(&pem(WITH_CERTIFICATE)), &registered);
+    assert_eq!((denied.status(), denied.code()), (401, Some("invalid_client")));
+    assert!(text.contains("AADSTS700027") && text.contains(r"\r\n"), "{text}");
+}
+
+/// The older form of the page.
+#[test]
+fn entra_takes_rs256_with_the_sha_1_digest() {
+    let pem = pem(WITH_CERTIFICATE);
+    let key = SigningKey::from_pem(&pem).and_then(SigningKey::send_x5t).expect("a certificate");
+    let program = entra(&pem).map(|(_, request)| (Credentials::with_key("client-id", key.clone()), request));
+    let header = json!({ "alg": "RS256", "typ": "JWT", "x5t": "64XsUKm_IUOM7yh5KQ_ani0xLoE" });
+    Vendor { header, ..entra_server() }.token(program, &key);
+}
+
 fn okta(pem: &str) -> Program {
     // From okta.md:
     let key = SigningKey::from_pem(pem)?.key_id("key-id");
