@@ -115,6 +115,23 @@ fn headings_fit_into_the_sidebar_and_have_anchors_of_their_own() {
     }
 }
 
+/// Hidden lines, imports and blank lines do not count.
+#[test]
+fn a_program_of_a_recipe_has_at_most_twelve_lines() {
+    let mut checked = 0;
+    for path in files(&root().join("docs/recipes"), "md") {
+        for block in read(&path).split("```rust").skip(1) {
+            let (_, block) = block.split_once('\n').expect("a first line");
+            let program = block.split_once("\n```").expect("an end").0.lines().map(str::trim);
+            let is_code = |line: &&str| !(line.is_empty() || line.starts_with("use ") || line.starts_with("# "));
+            let lines = program.filter(|line| is_code(line) && *line != "#").count();
+            assert!(lines <= 12, "{}: {lines} lines of {block}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "the check must have something to look at: {checked}");
+}
+
 /// rustdoc does not check what is behind the `#` of a link.
 #[test]
 fn each_link_to_a_heading_of_the_guide_leads_to_one() {
