@@ -99,13 +99,13 @@
 //!
 //! | to do this | start here |
 //! |---|---|
-//! | name the client and its secret | [`Credentials`], [`BasicEncoding`], [`Secret`] |
+//! | name the client, and its secret or key | [`Credentials`], [`BasicEncoding`], [`Secret`] |
 //! | describe the token request, and name the API | [`TokenRequest`], [`BodyFormat`] |
 //! | get tokens and put them on requests | [`TokenSource`], [`TokenSourceBuilder`], [`AccessToken`] |
 //! | share tokens between sources | [`TokenCache`], [`CacheKey`] |
 //! | handle errors | [`Error`] |
 //! | log events, show the state | [`Event`], [`Snapshot`] |
-//! | set a proxy or a private CA | [`UreqTransport`] |
+//! | set a proxy, a private CA or a client certificate | [`UreqTransport`] |
 //! | use another HTTP client | [`Call`], [`Transport`], [`Attempt`], [`TransportError`] |
 //! | read the challenge of a 401 | [`Challenge`] |
 //! | read a private key, say what it signs | [`SigningKey`], [`Algorithm`], [`Assertion`] |
@@ -122,8 +122,9 @@
 //! | [`audience`](TokenRequest::audience), [`resource`](TokenRequest::resource) | the API; if it is a URL, its origin may receive the token |
 //! | [`allow_origin`](TokenRequest::allow_origin) | another origin that may receive the token |
 //! | [`scope`](TokenRequest::scope) | the permissions |
-//! | [`parameter`](TokenRequest::parameter), [`header`](TokenRequest::header) | what else the server asks for |
-//! | [`grant_type`](TokenRequest::grant_type) | another grant than `client_credentials` |
+//! | [`parameter`](TokenRequest::parameter), [`parameter_from`](TokenRequest::parameter_from), [`header`](TokenRequest::header) | what else the server asks for |
+//! | [`grant_type`](TokenRequest::grant_type), [`assertion`](TokenRequest::assertion) | another grant than `client_credentials` |
+//! | [`issuer`](TokenRequest::issuer) | the audience of assertions |
 //! | [`body_format`](TokenRequest::body_format) | JSON instead of a form |
 //! | [`organization`](TokenRequest::organization) | Auth0's parameter for an organization |
 //! | **rare:** | |
@@ -171,27 +172,29 @@
 //!
 //! - the client credentials grant ([RFC 6749 section 4.4]), and every other grant without user
 //!   interaction,
-//! - client authentication by a secret ([section 2.3.1]), and clients without a secret,
+//! - client authentication by a secret ([section 2.3.1]), by a private key or an assertion of the
+//!   platform ([RFC 7523]), by a client certificate ([RFC 8705]), and clients without any,
 //! - bearer tokens ([RFC 6750]) and resource indicators ([RFC 8707]),
 //! - caching and renewal of tokens, and a second attempt for a request that was answered by 401,
 //! - limiting tokens to the origins that may receive them.
 //!
 //! Out of scope are grants that use a browser, OpenID Connect, the validation of tokens, and
-//! async. Not supported yet are signed client assertions ([RFC 7523]), DPoP ([RFC 9449]),
-//! discovery ([RFC 8414]), and token stores on disk.
+//! async. Not supported yet are DPoP ([RFC 9449]), discovery ([RFC 8414]), and token stores on disk.
 //!
 //! [RFC 6749 section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 //! [section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
 //! [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
 //! [RFC 7523]: https://www.rfc-editor.org/rfc/rfc7523
 //! [RFC 8414]: https://www.rfc-editor.org/rfc/rfc8414
+//! [RFC 8705]: https://www.rfc-editor.org/rfc/rfc8705
 //! [RFC 8707]: https://www.rfc-editor.org/rfc/rfc8707
 //! [RFC 9449]: https://www.rfc-editor.org/rfc/rfc9449
 //!
 //! # Features
 //!
-//! - `keys` (default): [`SigningKey`] and [`Assertion`]. Adds no crate to the default tree. Token
-//!   requests do not send assertions yet.
+//! - `keys` (default): [`SigningKey`], [`Assertion`], [`Credentials::with_key`],
+//!   [`TokenRequest::assertion`] and [`TokenSource::self_signed`]. It adds no crate to the default
+//!   tree.
 //! - `ureq` (default): [`TokenSource::new`], [`TokenSource::agent`], [`TokenSource::wrap`] and
 //!   the transport for ureq 3.5. Without this feature, ureq is not a dependency. On its own it
 //!   has no TLS.
