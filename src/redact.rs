@@ -87,7 +87,10 @@ impl Excerpt<'_> {
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(Self::LONGEST)];
-        write!(f, "{}", shown.escape_ascii())?;
+        for &byte in shown {
+            // It ends nothing in a text between double quotes.
+            if byte == b'\'' { f.write_str("'")? } else { write!(f, "{}", byte.escape_ascii())? }
+        }
         if self.0.len() > Self::LONGEST { f.write_str("...") } else { Ok(()) }
     }
 }

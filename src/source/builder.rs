@@ -57,6 +57,8 @@ pub struct TokenSourceBuilder {
     renew_in_background: Option<Background>,
     refused_when: Option<Box<RefusedWhen>>,
     shared: Option<Box<FindSlot>>,
+    /// Whether its tokens are made without a token endpoint.
+    pub(super) self_signed: bool,
 }
 
 /// A longer timeout counts as this.
@@ -106,6 +108,7 @@ impl TokenSourceBuilder {
             renew_in_background: None,
             refused_when: None,
             shared: None,
+            self_signed: false,
         }
     }
 
@@ -541,6 +544,7 @@ impl TokenSourceBuilder {
             renew_in_background: self.renew_in_background,
             refused_when: self.refused_when,
             origins_not_allowed: Mutex::default(),
+            self_signed: self.self_signed,
             authorized: AtomicBool::new(false),
             clock_offset: AtomicI32::new(0),
             adapter: OnceLock::new(),

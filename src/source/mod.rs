@@ -83,6 +83,9 @@ struct Inner {
     id: usize,
     /// Origins that answered 401 and may not receive the token.
     origins_not_allowed: Mutex<Vec<String>>,
+    /// Whether its tokens are made without a token endpoint.
+    #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only an adapter asks"))]
+    self_signed: bool,
     /// Whether a request has carried a token of this source.
     authorized: AtomicBool,
     /// Seconds by which the server's clock is ahead, for the time in assertions.
@@ -321,6 +324,11 @@ impl TokenSource {
     #[must_use]
     pub fn replay_limit(&self) -> usize {
         self.0.settings.replay_limit
+    }
+
+    #[cfg(feature = "ureq")]
+    pub(crate) fn is_self_signed(&self) -> bool {
+        self.0.self_signed
     }
 
     /// The value that an adapter of this crate keeps with the source, made at the first call.

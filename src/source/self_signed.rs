@@ -71,6 +71,8 @@ impl TokenSourceBuilder {
             let answer = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}}}"#);
             Ok::<_, TransportError>(http::Response::new(answer.into_bytes()))
         };
-        Ok(Self::new(Credentials::none(), request, None).transport(answer))
+        let mut builder = Self::new(Credentials::none(), request, None).transport(answer);
+        builder.self_signed = true;
+        Ok(builder)
     }
 }

@@ -59,7 +59,9 @@ impl Authorize {
 
 impl Middleware for Authorize {
     fn handle(&self, request: Request<SendBody>, _: MiddlewareNext) -> Result<Response<Body>, Error> {
-        if request.extensions().get::<IsTokenRequest>().is_some() {
+        // A source that needs a server for its tokens might need this one. One that signs them itself
+        // may authorize the token request of another source.
+        if request.extensions().get::<IsTokenRequest>().is_some() && !self.source.is_self_signed() {
             return self.run_as_it_is(request);
         }
         let wishes = self.wishes(request.extensions());

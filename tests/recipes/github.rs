@@ -1,8 +1,6 @@
 //! A GitHub App over loopback: the server verifies the app's signature.
 
-use client_credentials::{
-    Assertion, Attempt, BodyFormat, SystemClock, Transport, TransportError, TransportErrorKind, UreqTransport,
-};
+use client_credentials::{Assertion, BodyFormat, SystemClock, UreqTransport};
 use serde_json::json;
 
 use super::loopback::{Received, Reply, Server, reply};
@@ -18,18 +16,13 @@ fn app(pem: &str, api: &str) -> Result<TokenSource, Error> {
 
 fn installation(app: TokenSource, api: &str) -> Result<TokenSource, Error> {
     // From github.md:
-    let ureq = UreqTransport::new();
-    let as_app = move |mut request: http::Request<Vec<u8>>, attempt: &Attempt| {
-        app.authorize(&mut request).map_err(|e| TransportError::new(TransportErrorKind::Other, e))?;
-        ureq.send(request, attempt)
-    };
     let request = TokenRequest::new(&format!("{api}/app/installations/12345/access_tokens"))?
         .without_grant_type()
         .body_format(BodyFormat::Json)
         .token_member("token")?
         .allow_origin(api)?;
     let source = TokenSource::builder(Credentials::none(), request)
-        .transport(as_app)
+        .transport(UreqTransport::with_agent(app.agent()))
         .fallback_lifetime(Some(Duration::from_secs(60 * 60)))
         .build()?;
     // End.
@@ -105,5 +98,6 @@ fn github_says_what_is_wrong_with_the_app_or_the_installation() {
     let error = source.token().expect_err("a refusal");
     assert!(error.to_string().contains("A JSON web token could not be decoded"), "{error}");
     assert!(!format!("{error} {error:?}").contains("eyJ"), "{error:?}");
-    assert_eq!(github.requests().len(), 1);
+    // The agent of the app signs another JWT after a 401, once.
+    assert_eq!(github.requests().len(), 2);
 }
