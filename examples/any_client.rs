@@ -1,7 +1,7 @@
 //! The same tokens under another HTTP client, here `minreq`: `cargo run --example any_client -- --help`
 //!
-//! Nothing in here needs ureq: use this crate with `default-features = false`. For https, `minreq` needs one of its
-//! features, such as `https`.
+//! Nothing in here needs ureq: use this crate with `default-features = false`. For https, `minreq`
+//! needs one of its features, such as `https`.
 
 mod common;
 
@@ -19,9 +19,10 @@ Usage: any_client [OPTIONS] URL...
 
   --token-endpoint URL       [env: TOKEN_ENDPOINT]
   --client-id ID             [env: CLIENT_ID]
-  --client-secret-file FILE  holds the secret   [env: CLIENT_SECRET: the secret itself]
+  --client-secret-file FILE  holds the secret
+                             [or the secret itself in env: CLIENT_SECRET]
   --scope SCOPES
-  --timeout SECONDS          for a token, and for an answer   [default: 30]
+  --timeout SECONDS          for a token, and for an answer [default: 30]
 ";
 
 /// The largest answer of the API that is read.
@@ -31,14 +32,14 @@ fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let credentials = args.credentials()?;
     let mut request = TokenRequest::new(&args.token_endpoint()?)?;
     if let Some(scope) = args.optional("scope")? {
         request = request.scope(&scope)?;
     }
     let timeout = Duration::from_secs(args.number("timeout", 30)? as u64);
-    let urls = args.words()?;
+    let urls = args.words;
     if urls.is_empty() {
         return Err(Usage::new("which URL?").into());
     }
@@ -68,8 +69,8 @@ fn program(mut args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One exchange through `minreq`, the way a [`client_credentials::Transport`] must do it: every status is an answer, no
-/// redirect is followed, and the limits hold.
+/// One exchange through `minreq`, the way a [`client_credentials::Transport`] must do it: every status
+/// is an answer, no redirect is followed, and the limits hold.
 fn send(
     request: &http::Request<Vec<u8>>,
     timeout: Duration,

@@ -9,16 +9,19 @@ mod common;
 use std::process::ExitCode;
 
 use client_credentials::{Attempt, BodyFormat, EventKind, TokenRequest, TokenSource, Transport, UreqTransport};
-use common::{Args, Failure, Usage, say};
+use common::{Args, Failure, Usage, say, warn};
 
 const HELP: &str = "\
 Calls an API that Auth0 protects, and prints its answers.
 
 Usage: auth0 [OPTIONS] URL...
 
-  --token-endpoint URL       https://TENANT.REGION.auth0.com/oauth/token   [env: TOKEN_ENDPOINT]
-  --client-id ID             of the machine-to-machine application         [env: CLIENT_ID]
-  --client-secret-file FILE  holds its secret                              [env: CLIENT_SECRET: the secret itself]
+  --token-endpoint URL       https://TENANT.REGION.auth0.com/oauth/token
+                             [env: TOKEN_ENDPOINT]
+  --client-id ID             of the machine-to-machine application
+                             [env: CLIENT_ID]
+  --client-secret-file FILE  holds its secret
+                             [or the secret itself in env: CLIENT_SECRET]
   --audience NAME            the identifier of the API
   --organization ID          if the token is for one of your customers
   --scope SCOPES             fewer than the application was granted
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     // Auth0 reads the id and the secret from the body.
     let credentials = args.credentials()?.in_body();
     let mut request = TokenRequest::new(&args.token_endpoint()?)?.audience(args.required("audience")?);
@@ -51,7 +54,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
     if args.switch("json") {
         request = request.body_format(BodyFormat::Json);
     }
-    let urls = args.words()?;
+    let urls = args.words;
     if urls.is_empty() {
         return Err(Usage::new("which URL?").into());
     }
@@ -61,16 +64,16 @@ fn program(mut args: Args) -> Result<(), Failure> {
     }
 
     let source = TokenSource::builder(credentials, request).transport(transport()).on_event(|event| match event.kind {
-        EventKind::Answered { error: None, .. } | EventKind::Refused { .. } => eprintln!("{event}"),
+        EventKind::Answered { error: None, .. } | EventKind::Refused { .. } => warn(event),
         _ => {}
     });
     let source = source.build()?;
     if let Some(lifetime) = source.token()?.expires_in() {
         let minutes = lifetime.as_secs() / 60;
-        eprintln!("the token is good for {} h {} min", minutes / 60, minutes % 60);
+        warn(format_args!("the token is good for {} h {} min", minutes / 60, minutes % 60));
     }
     let agent = source.agent();
-    urls.iter().try_for_each(|url| Ok(say(get(&agent, url)?)?))
+    urls.iter().try_for_each(|url| say(get(&agent, url)?))
 }
 
 /// Sends token requests through ureq, and shows what Auth0 says about its limits in every answer.
@@ -80,7 +83,7 @@ fn transport() -> impl Transport {
         let response = ureq.send(request, attempt)?;
         for name in LIMITS {
             if let Some(value) = response.headers().get(name) {
-                eprintln!("{name}: {}", value.as_bytes().escape_ascii());
+                warn(format_args!("{name}: {}", value.as_bytes().escape_ascii()));
             }
         }
         Ok(response)

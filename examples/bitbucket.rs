@@ -15,19 +15,24 @@ use std::process::ExitCode;
 use client_credentials::{
     Attempt, Credentials, TokenRequest, TokenSource, Transport, TransportError, TransportErrorKind, UreqTransport,
 };
-use common::{Args, Failure, Usage, say};
+use common::{Args, Failure, Usage, say, warn};
 use serde_json::Value;
 
 const HELP: &str = "\
-Prints what the Bitbucket API answers; of a paged answer, each value in a line of its own.
+Prints what the Bitbucket API answers; of a paged answer, each value in a line
+of its own.
 
-Usage: bitbucket [OPTIONS] PATH           PATH is like /2.0/repositories/my-workspace
+Usage: bitbucket [OPTIONS] PATH
 
-  --client-id KEY            the key of an OAuth consumer          [env: CLIENT_ID]
-  --client-secret-file FILE  holds its secret                      [env: CLIENT_SECRET: the secret itself]
-  --pages N                  read at most so many pages            [default: 10]
+PATH is like /2.0/repositories/my-workspace.
+
+  --client-id KEY            the key of an OAuth consumer [env: CLIENT_ID]
+  --client-secret-file FILE  holds its secret
+                             [or the secret itself in env: CLIENT_SECRET]
+  --pages N                  read at most so many pages [default: 10]
   --api URL                  [default: https://api.bitbucket.org]
-  --token-endpoint URL       [env: TOKEN_ENDPOINT; default: https://bitbucket.org/site/oauth2/access_token]
+  --token-endpoint URL       [env: TOKEN_ENDPOINT; default:
+                             https://bitbucket.org/site/oauth2/access_token]
 
 Other grants than client_credentials:
   --refresh-token-file FILE  holds a refresh token, and will hold the next one
@@ -38,11 +43,11 @@ fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let api = args.optional("api")?.unwrap_or_else(|| "https://api.bitbucket.org".into());
     let pages = args.number("pages", 10)?;
-    let source = source(&mut args, &api)?;
-    let [path] = &args.words()?[..] else { return Err(Usage::new("one PATH is needed").into()) };
+    let source = source(&args, &api)?;
+    let [path] = &args.words[..] else { return Err(Usage::new("one PATH is needed").into()) };
     if !path.starts_with('/') {
         return Err(Usage::new("PATH begins with a slash").into());
     }
@@ -63,12 +68,12 @@ fn program(mut args: Args) -> Result<(), Failure> {
         next = page["next"].as_str().map(str::to_owned);
     }
     if next.is_some() {
-        eprintln!("there is more: see --pages");
+        warn("there is more: see --pages");
     }
     Ok(())
 }
 
-fn source(args: &mut Args, api: &str) -> Result<TokenSource, Failure> {
+fn source(args: &Args, api: &str) -> Result<TokenSource, Failure> {
     let endpoint = args.setting("token-endpoint")?;
     let endpoint = endpoint.as_deref().unwrap_or("https://bitbucket.org/site/oauth2/access_token");
     let request = TokenRequest::new(endpoint)?.allow_origin(api)?;

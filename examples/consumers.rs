@@ -20,28 +20,34 @@ use ureq::{Agent, Body, http::Response};
 const HELP: &str = "\
 Lists, creates, updates and deletes the OAuth consumers of an account.
 
-Usage: consumers [OPTIONS] list
-       consumers [OPTIONS] create --name NAME [--description TEXT] [--url URL] --save FILE
-       consumers [OPTIONS] update ID --name NAME [--description TEXT] [--url URL]
-       consumers [OPTIONS] delete ID
+Usage: consumers --account NAME [OPTIONS] list
+       consumers --account NAME [OPTIONS] create --name NAME --save FILE
+       consumers --account NAME [OPTIONS] update ID --name NAME
+       consumers --account NAME [OPTIONS] delete ID
 
   --account NAME             whose consumers
-  --save FILE                where the new consumer goes: it holds a secret, and the file must not be there yet
+  --name NAME                what a consumer has:
+  --description TEXT         its name, what it is for,
+  --url URL                  and a page about it
+  --save FILE                where the new consumer goes: it holds a secret, and
+                             the file must not be there yet
   --json                     send JSON instead of a form
   --api URL                  [default: https://api.bitbucket.org]
-  --token-endpoint URL       [env: TOKEN_ENDPOINT; default: https://bitbucket.org/site/oauth2/access_token]
+  --token-endpoint URL       [env: TOKEN_ENDPOINT; default:
+                             https://bitbucket.org/site/oauth2/access_token]
 
 Which consumer asks:
   --consumer FILE            one that was saved
-  --client-id KEY            or its key  [env: CLIENT_ID]
-  --client-secret-file FILE  and its secret  [env: CLIENT_SECRET: the secret itself]
+  --client-id KEY            or its key [env: CLIENT_ID]
+  --client-secret-file FILE  and its secret
+                             [or the secret itself in env: CLIENT_SECRET]
 ";
 
 fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let api = args.optional("api")?.unwrap_or_else(|| "https://api.bitbucket.org".into());
     let endpoint = args.setting("token-endpoint")?;
     let endpoint = endpoint.as_deref().unwrap_or("https://bitbucket.org/site/oauth2/access_token");
@@ -53,7 +59,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
         Some(file) => consumer(&file)?,
         None => args.credentials()?,
     };
-    let (json, save) = (args.switch("json"), args.all("save")?);
+    let (json, save) = (args.switch("json"), args.all("save"));
     let mut fields = Vec::new();
     for name in ["name", "description", "url"] {
         fields.extend(args.optional(name)?.map(|value| (name, value)));
@@ -68,8 +74,7 @@ fn program(mut args: Args) -> Result<(), Failure> {
         Ok(id) => Ok(format!("{all}/{id}")),
         Err(_) => Err(Usage::new("ID is a number")),
     };
-    let words = args.words()?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match (&words[..], &save[..]) {
         (["list"], []) => {
             let list = object(agent.get(&all).call())?;
@@ -112,7 +117,7 @@ fn object(answer: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure>
 }
 
 /// Everything but the secret.
-fn show(consumer: &Value) -> io::Result<()> {
+fn show(consumer: &Value) -> Result<(), Failure> {
     say(format_args!("{} {} {}", consumer["id"], consumer["key"], consumer["name"]))
 }
 

@@ -17,32 +17,38 @@ Answers git's question for a password with an access token.
 
 Usage: git_credential [OPTIONS] get|store|erase
 
-  --origin URL               where git may send tokens  [default: https://bitbucket.org]
-  --token-user NAME          the user that they go with  [default: x-token-auth]
-  --token-endpoint URL       [env: TOKEN_ENDPOINT; default: https://bitbucket.org/site/oauth2/access_token]
-  --client-id KEY            the key of an OAuth consumer  [env: CLIENT_ID]
-  --client-secret-file FILE  holds its secret  [env: CLIENT_SECRET: the secret itself]
+  --origin URL               where git may send tokens
+                             [default: https://bitbucket.org]
+  --token-user NAME          the user that they go with [default: x-token-auth]
+  --token-endpoint URL       [env: TOKEN_ENDPOINT; default:
+                             https://bitbucket.org/site/oauth2/access_token]
+  --client-id KEY            the key of an OAuth consumer [env: CLIENT_ID]
+  --client-secret-file FILE  holds its secret
+                             [or the secret itself in env: CLIENT_SECRET]
 
-Let git keep a token in memory for less than the two hours that it lives, and ask this program for the next one:
+Let git keep a token in memory for less than the two hours that it lives, and
+ask this program for the next one:
 
-  git config --global credential.https://bitbucket.org.helper 'cache --timeout=3600'
-  git config --global --add credential.https://bitbucket.org.helper \\
-    '/path/to/git_credential --client-id KEY --client-secret-file /path/to/secret'
+  bitbucket=credential.https://bitbucket.org.helper
+  git config --global $bitbucket 'cache --timeout=3600'
+  git config --global --add $bitbucket \\
+    '/path/to/git_credential --client-id KEY --client-secret-file /path/to/file'
 
-A token is good for every repository that the consumer may read, so credential.useHttpPath makes no difference.
+A token is good for every repository that the consumer may read, so
+credential.useHttpPath makes no difference.
 ";
 
 fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let or = |value: Option<String>, default: &str| value.unwrap_or_else(|| default.to_owned());
     let origin = or(args.optional("origin")?, "https://bitbucket.org");
     let endpoint = or(args.setting("token-endpoint")?, "https://bitbucket.org/site/oauth2/access_token");
     let user = or(args.optional("token-user")?, "x-token-auth");
     let credentials = args.credentials()?;
-    let [operation] = &args.words()?[..] else { return Err(Usage::new("get, store or erase?").into()) };
+    let [operation] = &args.words[..] else { return Err(Usage::new("get, store or erase?").into()) };
     // Read to the end whatever is asked: git takes a closed pipe for an error.
     let mut question = String::new();
     io::stdin().read_to_string(&mut question)?;

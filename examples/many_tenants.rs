@@ -5,7 +5,6 @@
 
 mod common;
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +12,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use client_credentials::{Credentials, EventKind, TokenCache, TokenRequest, TokenSource, UreqTransport};
-use common::{Args, Failure, Usage, say};
+use common::{Args, Failure, Usage, say, warn};
 use serde_json::Value;
 use ureq::Agent;
 
@@ -22,12 +21,14 @@ Calls an API for every tenant, and prints `TENANT STATUS` for each call.
 
 Usage: many_tenants [OPTIONS] FILE
 
-FILE has a line for each tenant: {\"tenant\":\"...\",\"client_id\":\"...\",\"client_secret\":\"...\"}
+FILE has a line for each tenant:
+{\"tenant\":\"...\",\"client_id\":\"...\",\"client_secret\":\"...\"}
 
-  --token-endpoint URL   with {tenant} in it, if each has its own  [env: TOKEN_ENDPOINT]
-  --url URL              of the API, with {tenant} in it
-  --threads N            [default: 8]
-  --rounds N             call for all of them so many times        [default: 1]
+  --token-endpoint URL       with {tenant} in it, if each has its own
+                             [env: TOKEN_ENDPOINT]
+  --url URL                  of the API, with {tenant} in it
+  --threads N                [default: 8]
+  --rounds N                 call for all of them so many times [default: 1]
 ";
 
 struct Tenant {
@@ -50,10 +51,10 @@ fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let (endpoint, url) = (args.token_endpoint()?, args.required("url")?);
     let (threads, rounds) = (args.number("threads", 8)?, args.number("rounds", 1)?);
-    let [file] = &args.words()?[..] else { return Err(Usage::new("one FILE is needed").into()) };
+    let [file] = &args.words[..] else { return Err(Usage::new("one FILE is needed").into()) };
     let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let tenants: Vec<Tenant> =
         text.lines().enumerate().map(|(at, line)| tenant(file, at + 1, line)).collect::<Result<_, _>>()?;
@@ -77,17 +78,18 @@ fn program(mut args: Args) -> Result<(), Failure> {
     };
     let jobs = Mutex::new((0..rounds).flat_map(|_| &tenants));
     let failures = AtomicUsize::new(0);
-    let work = || -> io::Result<()> {
+    let work = || -> Result<(), Failure> {
         loop {
             // The lock is held for taking the next job, not for doing it.
             let job = jobs.lock().expect("taking a job does not panic").next();
             let Some(tenant) = job else { return Ok(()) };
             match pool.call(tenant) {
-                Ok(status) => say(format_args!("{} {status}", tenant.name))?,
+                // Without a reader, some tenants are not called: that is not a success.
+                Ok(status) => say(format_args!("{} {status}", tenant.name)).map_err(|error| error.to_string())?,
                 // One tenant's wrong secret is nothing to the others.
                 Err(error) => {
                     failures.fetch_add(1, Ordering::Relaxed);
-                    eprintln!("{}: {error}", tenant.name);
+                    warn(format_args!("{}: {error}", tenant.name));
                 }
             }
         }
@@ -97,7 +99,8 @@ fn program(mut args: Args) -> Result<(), Failure> {
         threads.into_iter().try_for_each(|thread| thread.join().expect("`work` returns its errors"))
     })?;
     let (calls, requests) = (rounds * tenants.len(), TOKEN_REQUESTS.load(Ordering::Relaxed));
-    eprintln!("{} tenants, {calls} calls, {requests} token requests, {} tokens kept", tenants.len(), pool.cache.len());
+    let (all, kept) = (tenants.len(), pool.cache.len());
+    warn(format_args!("{all} tenants, {calls} calls, {requests} token requests, {kept} tokens kept"));
     match failures.into_inner() {
         0 => Ok(()),
         failures => Err(format!("{failures} of {calls} calls failed").into()),

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use client_credentials::{
     AccessToken, BasicEncoding, Clock as _, EventKind, SystemClock, TokenRequest, TokenSource, UreqTransport,
 };
-use common::{Args, Failure, Usage, say};
+use common::{Args, Failure, Usage, say, warn};
 
 const HELP: &str = "\
 Prints an access token.
@@ -17,32 +17,39 @@ Usage: token [OPTIONS]
 
   --token-endpoint URL       [env: TOKEN_ENDPOINT]
   --client-id ID             [env: CLIENT_ID]
-  --client-secret-file FILE  holds the secret   [env: CLIENT_SECRET: the secret itself]
+  --client-secret-file FILE  holds the secret
+                             [or the secret itself in env: CLIENT_SECRET]
   --auth METHOD              basic (default), basic-raw, or body
   --audience NAME
   --scope SCOPES
   --parameter NAME=VALUE     a further parameter; may be repeated
 
-  --header                   print a whole header: `token --header | curl --header @- https://api.example.com/`
-                             shows the token neither to the list of processes nor to the history of the shell
-  --json                     print an object: access_token, token_type, expires_in, expires_at (Unix time), scope
-  --verbose                  say on standard error what is asked and answered, without secrets
+  --header                   print a whole header
+  --json                     print an object: access_token, token_type,
+                             expires_in, expires_at (Unix time), scope
+  --verbose                  say on standard error what is asked and answered,
+                             without secrets
+
+This shows the token neither in the list of processes nor in the history of the
+shell:
+
+  token --header | curl --header @- https://api.example.com/
 ";
 
 fn main() -> ExitCode {
     common::run(HELP, program)
 }
 
-fn program(mut args: Args) -> Result<(), Failure> {
+fn program(args: Args) -> Result<(), Failure> {
     let credentials = args.credentials()?;
     let credentials = match args.optional("auth")?.as_deref() {
         None | Some("basic") => credentials,
         Some("basic-raw") => credentials.basic_encoding(BasicEncoding::Raw),
         Some("body") => credentials.in_body(),
-        Some(other) => return Err(Usage::new(format!("--auth: {other:?} is no method")).into()),
+        Some(_) => return Err(Usage::new("--auth: basic, basic-raw or body?").into()),
     };
-    // Whoever reads standard output decides where the token goes, so there is nothing to be checked here. A program
-    // that calls the API itself names its origin instead.
+    // The reader of standard output decides where the token goes, so nothing can be checked here. A
+    // program that calls the API itself names its origin instead.
     let mut request = TokenRequest::new(&args.token_endpoint()?)?.dangerously_allow_any_origin();
     if let Some(audience) = args.optional("audience")? {
         request = request.audience(audience);
@@ -50,36 +57,35 @@ fn program(mut args: Args) -> Result<(), Failure> {
     if let Some(scope) = args.optional("scope")? {
         request = request.scope(&scope)?;
     }
-    for pair in args.all("parameter")? {
-        let (name, value) = pair.split_once('=').ok_or_else(|| Usage::new("--parameter wants NAME=VALUE"))?;
+    for pair in args.all("parameter") {
+        let (name, value) = pair.split_once('=').ok_or_else(|| Usage::new("--parameter needs NAME=VALUE"))?;
         request = request.parameter(name, value)?;
     }
     let (header, json, verbose) = (args.switch("header"), args.switch("json"), args.switch("verbose"));
-    if !args.words()?.is_empty() || (header && json) {
+    if !args.words.is_empty() || (header && json) {
         return Err(Usage::new("too many arguments").into());
     }
 
     if verbose {
-        eprintln!("> {credentials:?}");
-        eprintln!("> {request:?}");
+        warn(format_args!("> {credentials:?}"));
+        warn(format_args!("> {request:?}"));
     }
     let mut builder = TokenSource::builder(credentials, request).transport(UreqTransport::new());
     if verbose {
         builder = builder.on_event(|event| match event.kind {
-            EventKind::Requested { .. } => eprintln!("> {event}"),
-            EventKind::Answered { status: Some(status), .. } => eprintln!("< {event} (status {status})"),
-            _ => eprintln!("< {event}"),
+            EventKind::Requested { .. } => warn(format_args!("> {event}")),
+            EventKind::Answered { status: Some(status), .. } => warn(format_args!("< {event} (status {status})")),
+            _ => warn(format_args!("< {event}")),
         });
     }
     let token = builder.build()?.token()?;
     if verbose {
-        eprintln!("< {token:?}");
+        warn(format_args!("< {token:?}"));
     }
     if json {
-        return Ok(say(object(&token))?);
+        return say(object(&token));
     }
-    say(if header { format!("Authorization: Bearer {}", token.secret()) } else { token.secret().to_owned() })?;
-    Ok(())
+    say(if header { format!("Authorization: Bearer {}", token.secret()) } else { token.secret().to_owned() })
 }
 
 fn object(token: &AccessToken) -> serde_json::Value {

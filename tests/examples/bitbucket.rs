@@ -81,7 +81,7 @@ fn there_are_never_more_pages_than_asked_for() {
     });
     let run = bitbucket(&auth, &api).args(["--pages", "3", "/2.0/x"]).run();
     assert_eq!((run.success(), run.stderr.as_str()), ("1\n2\n3\n", "there is more: see --pages\n"));
-    bitbucket(&auth, &api).args(["--pages", "0", "/2.0/x"]).run().is_usage("--pages: \"0\" is no number above 0");
+    bitbucket(&auth, &api).args(["--pages", "0", "/2.0/x"]).run().is_usage("--pages needs a number above 0");
 }
 
 #[test]

@@ -86,3 +86,14 @@ fn a_list_that_cannot_be_read_is_named_but_not_shown() {
     let (run, file) = given(&line(1).replace("t1", "t1/../t2"));
     run.failure(&format!("{file}, line 1: this tenant's name does not go into a URL"));
 }
+
+/// Without a reader, the rest of the tenants is not called, which is not a success.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_is_a_failure_where_the_calls_are_what_counts() {
+    let (auth, api, directory) = (auth(), api(), Directory::new());
+    let file = directory.write("tenants", &line(1));
+    let urls = ["--token-endpoint", &auth.url("/{tenant}/token"), "--url", &api.url("/{tenant}/status")];
+    assert_eq!(example("many_tenants").args(urls).args([&file]).without_readers().run().code, 1);
+    assert_eq!(api.requests().len(), 1);
+}

@@ -96,10 +96,10 @@ fn a_client_that_must_not_be_encoded() {
 #[test]
 fn what_makes_no_sense_is_not_sent() {
     let auth = Server::replies([]);
-    token(&auth).args(["--auth", "digest"]).run().is_usage("--auth: \"digest\" is no method");
+    token(&auth).args(["--auth", "digest"]).run().is_usage("--auth: basic, basic-raw or body?");
     token(&auth).args(["--header", "--json"]).run().is_usage("too many arguments");
     token(&auth).args(["positional"]).run().is_usage("too many arguments");
-    token(&auth).args(["--parameter", "hush-hush"]).run().is_usage("--parameter wants NAME=VALUE");
+    token(&auth).args(["--parameter", "hush-hush"]).run().is_usage("--parameter needs NAME=VALUE");
     token(&auth).args(["--scope", "two  spaces"]).run().failure("RFC 6749 section 3.3");
     assert_eq!(auth.requests().len(), 0);
 }
