@@ -40,7 +40,7 @@ const WITH_CLIENT: [(&str, &[&str]); 6] = [
 ];
 
 fn all() -> impl Iterator<Item = &'static str> {
-    WITH_CLIENT.map(|(name, _)| name).into_iter().chain(["many_tenants"])
+    WITH_CLIENT.map(|(name, _)| name).into_iter().chain(["many_tenants", "quickstart"])
 }
 
 #[test]
@@ -109,6 +109,7 @@ fn wrong_usage_is_told_from_failure_and_shows_no_value() {
         given(&["--\u{1b}[31m"]).is_usage("--\\u{1b}[31m is not known");
     }
     let unasked = |name: &str| example(name).args([loopback::SECRET]).run();
+    unasked("quickstart").is_usage("there are no arguments");
     unasked("many_tenants").is_usage("--token-endpoint (or TOKEN_ENDPOINT) is missing");
     example("many_tenants").args(["--url", "x"]).run().is_usage("--token-endpoint (or TOKEN_ENDPOINT) is missing");
 }
@@ -119,6 +120,7 @@ fn after_two_dashes_there_are_no_options() {
     given("token", &["--", "--json"]).is_usage("too many arguments");
     given("bitbucket", &["--", "--help"]).is_usage("PATH begins with a slash");
     given("consumers", &["--account", "a", "--", "-h"]).is_usage("update ID or delete ID?");
+    given("quickstart", &["--", "--help"]).is_usage("there are no arguments");
     given("git_credential", &["--", "store"]).success();
     // Before them, a value may look like an option.
     given("token", &["--scope", "--", "-x"]).is_usage("-x is not known");
@@ -134,11 +136,13 @@ fn an_argument_that_is_not_utf_8_is_refused_without_being_shown() {
         let given = |args: &[std::ffi::OsString]| example(name).args(args).run();
         given(&[bytes(b"\xff")]).is_usage("an argument is not UTF-8");
         given(&["--".into(), bytes(b"\xff")]).is_usage("an argument is not UTF-8");
-        let option = "--token-endpoint";
-        given(&[option.into(), bytes(b"\xff")]).is_usage("the value of --token-endpoint is not UTF-8");
-        let mut both = std::ffi::OsString::from("--token-endpoint=");
-        both.push(bytes(b"\xff"));
-        given(&[both]).is_usage("the value of --token-endpoint is not UTF-8");
+        if name != "quickstart" {
+            let option = "--token-endpoint";
+            given(&[option.into(), bytes(b"\xff")]).is_usage("the value of --token-endpoint is not UTF-8");
+            let mut both = std::ffi::OsString::from("--token-endpoint=");
+            both.push(bytes(b"\xff"));
+            given(&[both]).is_usage("the value of --token-endpoint is not UTF-8");
+        }
         given(&[std::ffi::OsStr::from_bytes(b"--\xff").into()]).is_usage("is not known");
     }
 }
@@ -156,4 +160,5 @@ fn without_a_reader_an_example_ends_quietly() {
     let auth = loopback::Server::new(|_| loopback::token_reply("tok-1"));
     let run = example("token").client(&auth.url("/token")).args(["--verbose"]).without_readers().run();
     assert_eq!(run.code, 0);
+    assert_eq!(example("quickstart").without_readers().run().code, 0);
 }
