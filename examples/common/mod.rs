@@ -178,10 +178,15 @@ impl Args {
         self.setting("token-endpoint")?.ok_or_else(|| Usage::new("--token-endpoint (or TOKEN_ENDPOINT) is missing"))
     }
 
+    /// The client id: `--client-id`, or CLIENT_ID.
+    pub fn client_id(&self) -> Result<String, Usage> {
+        self.setting("client-id")?.ok_or_else(|| Usage::new("--client-id (or CLIENT_ID) is missing"))
+    }
+
     /// The client: its id, and a secret that is not an argument, because arguments show in the list
     /// of processes.
     pub fn credentials(&self) -> Result<Credentials, Usage> {
-        let id = self.setting("client-id")?.ok_or_else(|| Usage::new("--client-id (or CLIENT_ID) is missing"))?;
+        let id = self.client_id()?;
         if let Some(file) = self.setting("client-secret-file")? {
             // Read again at each token request: a secret that was rotated needs no restart.
             return Ok(Credentials::with_secret_from(id, move || read(&file)));

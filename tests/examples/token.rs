@@ -109,3 +109,45 @@ fn a_login_page_is_no_token() {
     let auth = Server::new(|_| json_reply(200, "<html>Please log in</html>"));
     token(&auth).run().failure("login page");
 }
+
+/// Runs the example with a key or an assertion instead of the secret.
+fn with_proof(auth: &Server, args: &[&str]) -> Program {
+    example("token").args(["--token-endpoint", &auth.url("/token"), "--client-id", CLIENT]).args(args.iter().copied())
+}
+
+#[test]
+fn a_key_signs_in_place_of_the_secret() {
+    let auth = Server::new(|_| hour());
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/key.pem");
+    let run = with_proof(&auth, &["--key", key, "--key-id", "2026-11"]).shows_token().run();
+    assert_eq!(run.success(), "tok-a%2F!\n");
+    let sent = auth.requests()[0].text().to_owned();
+    assert!(sent.contains("client-assertion-type%3Ajwt-bearer&client_assertion=eyJ"), "{sent}");
+
+    let run = with_proof(&auth, &["--grant", "jwt-bearer", "--key", key, "--issuer", "robot"]).shows_token().run();
+    assert_eq!(run.success(), "tok-a%2F!\n");
+    let sent = auth.requests()[1].text().to_owned();
+    assert!(
+        sent.starts_with("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ"),
+        "{sent}"
+    );
+}
+
+#[test]
+fn an_assertion_of_another_program_is_read_from_its_file() {
+    let auth = Server::new(|_| hour());
+    let file = std::env::temp_dir().join(format!("assertion-{}", std::process::id()));
+    std::fs::write(&file, "header.claims.signature\n").expect("a file");
+    let run = with_proof(&auth, &["--assertion-file", file.to_str().expect("a name")]).shows_token().run();
+    std::fs::remove_file(&file).expect("a file");
+    assert_eq!(run.success(), "tok-a%2F!\n");
+    assert!(auth.requests()[0].text().ends_with("&client_assertion=header.claims.signature"));
+}
+
+#[test]
+fn options_that_do_not_belong_together_are_named() {
+    let auth = Server::new(|_| hour());
+    with_proof(&auth, &["--grant", "jwt-bearer"]).run().is_usage("--grant jwt-bearer needs --key");
+    with_proof(&auth, &["--issuer", "robot"]).run().is_usage("--issuer and --subject need --grant jwt-bearer");
+    with_proof(&auth, &["--grant", "password"]).run().is_usage("--grant: client_credentials or jwt-bearer?");
+}
