@@ -107,6 +107,7 @@ fn bodies_of_known_size(text: &str, file: &Arc<TextFile>) -> Vec<(&'static str, 
         ("String", body(|request, text| request.send(text.to_owned()))),
         ("&[u8]", body(|request, text| request.send(text.as_bytes()))),
         ("Vec", body(|request, text| request.send(text.as_bytes().to_vec()))),
+        #[cfg(feature = "json")]
         ("JSON", body(|request, text| request.send_json(serde_json::json!({ "text": text })))),
         ("a form", body(|request, text| request.send_form([("a", "x y"), ("text", text)]))),
         ("another answer", body(|request, text| request.send(Response::new(Body::builder().data(text))))),

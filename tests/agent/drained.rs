@@ -36,8 +36,11 @@ fn refusals() -> Vec<(&'static str, Reply)> {
         ("UTF-8", text("utf-8").body("Käse")),
         ("Latin-1", text("iso-8859-1").body(&b"K\xe4se"[..])),
         ("JSON without a charset", invalid_token().header("Content-Type", "application/json").body("{}")),
+        #[cfg(feature = "gzip")]
         ("gzip", gzip(text("utf-8"), "Käse".as_bytes())),
+        #[cfg(feature = "gzip")]
         ("long gzip", gzip(text("utf-8"), &large(60_000))),
+        #[cfg(feature = "gzip")]
         ("gzip that is longer than what is kept of it", gzip(text("utf-8"), &large(16 * 1024))),
     ]
 }

@@ -65,6 +65,7 @@ impl Kind {
 }
 
 /// As ureq writes it.
+#[cfg(feature = "json")]
 const JSON: &str = "{\n  \"name\": \"Käse\"\n}";
 
 /// More than a buffer of ureq holds.
@@ -73,7 +74,7 @@ const LONG: &str = match std::str::from_utf8(&[b'x'; 200_000]) {
     Err(_) => panic!("ASCII"),
 };
 
-const FILE: &str = include_str!("../../Cargo.toml");
+const FILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
 
 fn file() -> File {
     File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("a file")
@@ -158,10 +159,12 @@ pub static KINDS: &[Kind] = &[
     kind("DELETE", "an empty body", |agent, url, mode| with(agent.delete(url), mode).force_send_body().send_empty())
         .omitted(),
     // Bodies of known length.
+    #[cfg(feature = "json")]
     kind("POST", "JSON", |agent, url, mode| {
         with(agent.post(url), mode).send_json(serde_json::json!({ "name": "Käse" }))
     })
     .counted(JSON),
+    #[cfg(feature = "json")]
     kind("POST", "JSON with a type of its own", |agent, url, mode| {
         let request = with(agent.post(url), mode).content_type("application/vnd.api+json");
         request.send_json(serde_json::json!({ "name": "Käse" }))

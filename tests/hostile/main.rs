@@ -186,6 +186,7 @@ fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration) {
 // Answers and ends.
 
 /// RFC 1952 section 2.3 around an empty block.
+#[cfg(feature = "gzip")]
 const EMPTY_GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff\x03\0\0\0\0\0\0\0\0\0";
 
 fn good() -> Behaviour {
@@ -218,15 +219,18 @@ fn chunked(then: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{\"\r\n7\r\naccess_\r\n{then}")
 }
 
+#[cfg(feature = "gzip")]
 fn gzip_head() -> Behaviour {
     raw("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n")
 }
 
 /// Stored blocks of no bytes (RFC 1951 section 3.2.4), none of them the last.
+#[cfg(feature = "gzip")]
 fn empty_blocks() -> Step {
     Step::Repeat(vec![0, 0, 0, 0xff, 0xff], u64::MAX)
 }
 
+#[cfg(feature = "gzip")]
 fn gzip(body: &[u8]) -> Behaviour {
     http::Response::builder().header("content-encoding", "gzip").body(body).unwrap().into()
 }

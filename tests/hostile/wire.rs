@@ -70,11 +70,13 @@ fn whoever_is_slow_but_done_in_time_is_heard() {
 #[test]
 fn whoever_says_nothing_in_many_words_is_cut_off() {
     let forever = |again: &str| Behaviour::from(Step::Repeat(again.as_bytes().to_vec(), u64::MAX));
+    #[cfg(feature = "gzip")]
     let zipped = gzip_head().then(Step::Send(EMPTY_GZIP[..10].to_vec())).then(empty_blocks());
     for (name, behaviour) in [
         ("says 102 Processing for ever", forever("HTTP/1.1 102 Processing\r\n\r\n")),
         ("says 100 Continue for ever", forever("HTTP/1.1 100 Continue\r\n\r\n")),
         ("says early hints for ever", forever("HTTP/1.1 103 -\r\nlocation: /\r\n\r\n")),
+        #[cfg(feature = "gzip")]
         ("zips nothing for ever", zipped),
     ] {
         check(name, &behaviour, &End::CutOff, 0);
@@ -84,6 +86,7 @@ fn whoever_says_nothing_in_many_words_is_cut_off() {
 
 /// ureq looks at the clock once per buffer of input, and here every 20 bytes of it cost the making of a decoder: work for
 /// the machine, and so slower without optimization and next to other tests.
+#[cfg(feature = "gzip")]
 #[test]
 fn empty_gzip_members_for_ever_are_cut_off_after_at_most_one_more_buffer() {
     let server = TokenServer::start().unwrap();
@@ -265,8 +268,11 @@ fn what_is_no_http_is_a_transport_error() {
         ("a chunk size that is no number", raw(&chunked("zz\r\n")).then(Step::Close), broken()),
         ("a chunk size of 2^64", raw(&chunked("10000000000000000\r\n")).then(Step::Close), broken()),
         ("a chunk that is longer than it says", raw(&chunked("1\r\n  \r\n")).then(Step::Close), broken()),
+        #[cfg(feature = "gzip")]
         ("gzip that is none", gzip_head().then(raw("{}")).then(Step::Close), broken()),
+        #[cfg(feature = "gzip")]
         ("gzip that is text", gzip(b"{\"access_token\":\"x\"}"), broken()),
+        #[cfg(feature = "gzip")]
         ("gzip that ends early", gzip(&EMPTY_GZIP[..12]), broken()),
     ];
     rows.push(("a coding that nobody asked for", with("content-encoding: br"), End::Token(None)));
@@ -308,6 +314,7 @@ fn whatever_is_too_large_is_refused_as_soon_as_it_is() {
             endless(&format!("{json_head}transfer-encoding: chunked\r\n\r\n1;"), "x"),
             broken(),
         ),
+        #[cfg(feature = "gzip")]
         ("a gzip bomb", Behaviour::gzip_bomb(HUGE), too_large()),
         (
             "an error of 100 MiB",
