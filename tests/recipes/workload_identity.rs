@@ -73,7 +73,7 @@ fn actions(url: String, bearer: String, github: ureq::Agent) -> Credentials {
     // From workload-identity.md:
     let credentials = Credentials::with_assertion_from("client-id", move || {
         let mut answer = github.get(&url).header("authorization", &bearer).call()?;
-        let answer: serde_json::Value = answer.body_mut().read_json()?;
+        let answer: serde_json::Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
         Ok(Secret::from(answer["value"].as_str().ok_or("the answer has no value")?))
     });
     // End.
