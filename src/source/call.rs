@@ -199,6 +199,7 @@ impl<'s> PreparedCall<'s> {
     /// # assert!(call.is_authorized());
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
+    #[inline]
     pub fn authorize_parts(self, method: &Method, uri: &Uri, headers: &mut HeaderMap) -> Result<Call<'s>, Error> {
         let call = self.start(method, uri, headers)?;
         call.put_token(headers);
