@@ -47,3 +47,24 @@ impl Default for Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let settings = Settings::default();
+        assert_eq!(settings.fallback_lifetime, Some(Duration::from_secs(5 * 60)));
+        assert_eq!((settings.timeout.as_secs(), settings.connect_timeout.as_secs()), (30, 5));
+        assert_eq!((settings.retries, settings.max_body, settings.replay_limit), (2, 262_144, 1_048_576));
+    }
+
+    #[test]
+    fn a_leader_counts_as_lost_a_twentieth_of_its_timeout_later_and_at_most_a_second() {
+        for (timeout, lost_after) in [(1_000, 1_050), (10_000, 10_500), (20_000, 21_000), (60_000, 61_000)] {
+            let settings = Settings { timeout: Duration::from_millis(timeout), ..Settings::default() };
+            assert_eq!(settings.lost_after(), Duration::from_millis(lost_after));
+        }
+    }
+}
