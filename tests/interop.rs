@@ -20,7 +20,7 @@ use client_credentials::{
 };
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 const ITEMS: &str = "https://api.example/items";
 const READ_ONLY: &str = "https://api.example/read-only";
@@ -709,8 +709,7 @@ impl Tls {
     fn show(&self, shown: Option<&Shown>) -> TlsConfig {
         let certificate = |pem: &str| Certificate::from_pem(pem.as_bytes()).expect("a certificate");
         let client = shown.map(|Shown { certificate: pem, key }| {
-            let key = PrivateKey::from_pem(key.as_bytes()).expect("a private key");
-            ClientCert::new_with_certs(&[certificate(pem)], key)
+            UreqTransport::client_certificate(format!("{key}{pem}")).expect("a certificate with its key")
         });
         let roots = RootCerts::new_with_certs(&[certificate(&self.authority)]);
         TlsConfig::builder().root_certs(roots).client_cert(client).build()

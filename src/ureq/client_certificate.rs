@@ -14,35 +14,41 @@ use crate::signing::client_certificate::ClientCertificate;
 use crate::signing::private_key::Format;
 use crate::ureq::transport::UreqTransport;
 
-const METHOD: &str = "UreqTransport::with_client_certificate";
-
 impl UreqTransport {
     /// Makes a transport that shows a client certificate (mutual TLS): client authentication by
     /// RFC 8705 section 2, together with [`Credentials::public`](crate::Credentials::public). `pem`
     /// has the certificate, its chain if there is one, and its key, in any order.
     ///
-    /// The certificate and the key are checked here, because ureq 3.5 panics at the first connection
-    /// if they do not belong together.
+    /// The agent has the defaults of [`new`](Self::new). For other settings, such as a private CA, give
+    /// [`with_agent`](Self::with_agent) an agent with the
+    /// [`client_certificate`](Self::client_certificate).
     ///
-    /// If the API takes tokens that are bound to the certificate (section 3),
-    /// [`wrap`](crate::TokenSource::wrap) an agent with the same certificate:
+    /// # Errors
+    ///
+    /// [`Error::Configuration`], the same as for [`client_certificate`](Self::client_certificate).
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # use client_credentials::{Credentials, TokenRequest, TokenSource, UreqTransport};
-    /// use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
-    ///
-    /// let pem = std::fs::read("client.pem")?;
     /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// let transport = UreqTransport::with_client_certificate(std::fs::read("client.pem")?)?;
     /// let source = TokenSource::builder(Credentials::public("my-client"), request)
-    ///     .transport(UreqTransport::with_client_certificate(&pem)?)
+    ///     .transport(transport)
     ///     .build()?;
-    ///
-    /// let (certificate, key) = (Certificate::from_pem(&pem)?, PrivateKey::from_pem(&pem)?);
-    /// let certificate = ClientCert::new_with_certs(&[certificate], key);
-    /// let tls = TlsConfig::builder().client_cert(Some(certificate)).build();
-    /// let agent = source.wrap(ureq::Agent::config_builder().tls_config(tls).build().into());
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
+    pub fn with_client_certificate(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let certificate = read(pem.as_ref(), "UreqTransport::with_client_certificate")?;
+        Ok(Self::with_tls_config(TlsConfig::builder().client_cert(Some(certificate)).build()))
+    }
+
+    /// Reads a client certificate for an agent of your own. It is checked here, because ureq 3.5 panics
+    /// at the first connection if certificate and key do not belong together. `pem` has the
+    /// certificate, its chain if there is one, and its key, in any order.
+    ///
+    /// If the API takes tokens that are bound to the certificate (RFC 8705 section 3), one agent can be
+    /// both the transport and what [`wrap`](crate::TokenSource::wrap) gets.
     ///
     /// # Errors
     ///
@@ -52,29 +58,40 @@ impl UreqTransport {
     ///
     /// # Examples
     ///
+    /// ```no_run
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, UreqTransport};
+    /// use ureq::tls::TlsConfig;
+    ///
+    /// let certificate = UreqTransport::client_certificate(std::fs::read("client.pem")?)?;
+    /// let tls = TlsConfig::builder().client_cert(Some(certificate)).build();
+    /// let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// let source = TokenSource::builder(Credentials::public("my-client"), request)
+    ///     .transport(UreqTransport::with_agent(agent.clone()))
+    ///     .build()?;
+    /// let agent = source.wrap(agent);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    /// # use client_credentials::UreqTransport;
-    /// let error = UreqTransport::with_client_certificate("client.pem").unwrap_err();
-    /// assert!(error.to_string().ends_with("is it the name of a file?"));
-    /// ```
-    pub fn with_client_certificate(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let ClientCertificate { chain, format, key } = ClientCertificate::read(pem.as_ref(), METHOD)?;
-        let certificates = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-        // What ureq does, with `expect`.
-        CertifiedKey::from_der(certificates, for_rustls(format, &key).clone_key(), &default_provider()).map_err(
-            |cause| {
-                Error::configuration(format!(
-                    "{METHOD}: the certificate or its key cannot be used for TLS ({cause}); rustls takes X.509 \
-                     certificates of version 3 with an RSA, P-256, P-384 or Ed25519 key"
-                ))
-            },
-        )?;
-        let chain: Vec<_> = chain.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-        let key = PrivateKey::from_pem(in_pem(format, &key).as_bytes())
-            .map_err(|_| Error::configuration(format!("{METHOD}: the key cannot be read by ureq")))?;
-        let certificate = ClientCert::new_with_certs(&chain, key);
-        Ok(Self::with_tls_config(TlsConfig::builder().client_cert(Some(certificate)).build()))
+    pub fn client_certificate(pem: impl AsRef<[u8]>) -> Result<ClientCert, Error> {
+        read(pem.as_ref(), "UreqTransport::client_certificate")
     }
+}
+
+/// Reads and checks a client certificate. `method` is for the error.
+fn read(pem: &[u8], method: &str) -> Result<ClientCert, Error> {
+    let ClientCertificate { chain, format, key } = ClientCertificate::read(pem, method)?;
+    let certificates = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+    // What ureq does, with `expect`.
+    CertifiedKey::from_der(certificates, for_rustls(format, &key).clone_key(), &default_provider()).map_err(|cause| {
+        Error::configuration(format!(
+            "{method}: the certificate or its key cannot be used for TLS ({cause}); rustls takes X.509 certificates of \
+             version 3 with an RSA, P-256, P-384 or Ed25519 key"
+        ))
+    })?;
+    let chain: Vec<_> = chain.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    let key = PrivateKey::from_pem(in_pem(format, &key).as_bytes())
+        .map_err(|_| Error::configuration(format!("{method}: the key cannot be read by ureq")))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 fn for_rustls(format: Format, der: &[u8]) -> PrivateKeyDer<'_> {
