@@ -84,7 +84,6 @@ struct Inner {
     /// Origins that answered 401 and may not receive the token.
     origins_not_allowed: Mutex<Vec<String>>,
     /// Whether its tokens are made without a token endpoint.
-    #[cfg_attr(not(feature = "ureq"), allow(dead_code, reason = "only an adapter asks"))]
     self_signed: bool,
     /// Whether a request has carried a token of this source.
     authorized: AtomicBool,
@@ -326,7 +325,7 @@ impl TokenSource {
         self.0.settings.replay_limit
     }
 
-    #[cfg(feature = "ureq")]
+    #[allow(dead_code, reason = "used by the adapters that the features select")]
     pub(crate) fn is_self_signed(&self) -> bool {
         self.0.self_signed
     }
