@@ -274,6 +274,8 @@ fn check(answer: &Answer) {
         (Err(Error::Denied(denied)), Reading::Denied { code, retryable }) => {
             match code.as_deref() {
                 Some(HIDDEN) => assert!(denied.code().is_some_and(|code| code.contains("[redacted]"))),
+                // A code that no Rust type can hold is shown with its escapes.
+                None if may_be_odd(&answer.body) => {}
                 code => assert_eq!(denied.code(), code),
             }
             assert_eq!(denied.status(), answer.status.as_u16());
