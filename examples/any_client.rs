@@ -1,4 +1,5 @@
-//! The same tokens under another HTTP client, here `minreq`: `cargo run --example any_client -- --help`
+//! The same tokens under another HTTP client, here `minreq`:
+//! `cargo run --example any_client -- --help`
 //!
 //! Nothing in here needs ureq: use this crate with `default-features = false`. For https, `minreq`
 //! needs one of its features, such as `https`.
@@ -69,8 +70,8 @@ fn program(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One exchange through `minreq`, the way a [`client_credentials::Transport`] must do it: every status
-/// is an answer, no redirect is followed, and the limits hold.
+/// One exchange through `minreq`, the way a [`client_credentials::Transport`] must do it: every
+/// status is an answer, no redirect is followed, and the limits hold.
 fn send(
     request: &http::Request<Vec<u8>>,
     timeout: Duration,

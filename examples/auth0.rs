@@ -1,7 +1,9 @@
 //! Calls an API that Auth0 protects: `cargo run --example auth0 -- --help`
 //!
-//! The token request is the one of <https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow/call-your-api-using-the-client-credentials-flow>,
-//! the headers are those of <https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>
+//! The token request is the one of
+//! <https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow/call-your-api-using-the-client-credentials-flow>,
+//! the headers are those of
+//! <https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy>
 //! and <https://auth0.com/docs/fine-grained-m2m-token-quotas-early-access>.
 
 mod common;
@@ -28,7 +30,8 @@ Usage: auth0 [OPTIONS] URL...
   --json                     send the token request as JSON instead of a form
 ";
 
-/// Where Auth0 says how much is left: for the token endpoint as a whole, for this client, for this organization.
+/// Where Auth0 says how much is left: for the token endpoint as a whole, for this client, for this
+/// organization.
 const LIMITS: [&str; 5] = [
     "x-ratelimit-limit",
     "x-ratelimit-remaining",

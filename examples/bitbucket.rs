@@ -56,7 +56,8 @@ fn program(args: Args) -> Result<(), Failure> {
     let mut next = Some(format!("{api}{path}"));
     for _ in 0..pages {
         let Some(url) = next.take() else { return Ok(()) };
-        // `next` is a whole URL that the server chose. The agent would go there too, without a token.
+        // `next` is a whole URL that the server chose. The agent would go there too, without a
+        // token.
         if !source.allows(&url.parse()?) {
             return Err(format!("the next page is at an origin that may not receive the token: {url:?}").into());
         }
@@ -94,8 +95,9 @@ fn source(args: &Args, api: &str) -> Result<TokenSource, Failure> {
     Ok(TokenSource::new(credentials, request)?)
 }
 
-/// Since May 2026 a refresh token is good for one use, and the answer brings the next one. So every token request is
-/// another one: it is made from the file, which is written before the token is used.
+/// Since May 2026 a refresh token is good for one use, and the answer brings the next one. So every
+/// token request is another one: it is made from the file, which is written before the token is
+/// used.
 fn refreshing(file: String, credentials: Credentials, request: TokenRequest) -> impl Transport {
     let ureq = UreqTransport::new();
     let failed = |cause: Failure| TransportError::new(TransportErrorKind::Other, cause);

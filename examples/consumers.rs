@@ -1,9 +1,11 @@
 //! Manages OAuth consumers of a Bitbucket account: `cargo run --example consumers -- --help`
 //!
-//! The resource is that of <https://confluence.atlassian.com/bitbucket/oauth-resource-296093112.html>. Bitbucket Cloud
+//! The resource is that of
+//! <https://confluence.atlassian.com/bitbucket/oauth-resource-296093112.html>. Bitbucket Cloud
 //! deprecated it and removed it on 29 April 2019, without a replacement
-//! (<https://developer.atlassian.com/cloud/bitbucket/deprecation-notice-v1-apis/>): the answer there is a 404. It stands
-//! here for any resource that is listed, created, updated and deleted, with bodies in either format.
+//! (<https://developer.atlassian.com/cloud/bitbucket/deprecation-notice-v1-apis/>): the answer
+//! there is a 404. Here it is an example of any resource that is listed, created, updated and
+//! deleted, with bodies in either format.
 
 mod common;
 
@@ -66,7 +68,8 @@ fn program(args: Args) -> Result<(), Failure> {
     }
 
     let request = TokenRequest::new(endpoint)?.allow_origin(&api)?;
-    // An agent with settings of its own. Statuses are answers, so that the body of a refusal can be read.
+    // An agent with settings of its own. Statuses are answers, so that the body of a refusal can be
+    // read.
     let config = Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).http_status_as_error(false);
     let agent = TokenSource::new(credentials, request)?.wrap(config.build().into());
     let all = format!("{api}/1.0/users/{account}/consumers");
@@ -130,7 +133,7 @@ fn consumer(file: &str) -> Result<Credentials, Failure> {
     }
 }
 
-/// A new file that nobody else can read.
+/// A new file that no other user can read.
 fn private(file: &str) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -1,7 +1,9 @@
-//! A git credential helper that answers with fresh tokens: `cargo run --example git_credential -- --help`
+//! A Git credential helper that answers with fresh tokens:
+//! `cargo run --example git_credential -- --help`
 //!
-//! git's side: <https://git-scm.com/docs/gitcredentials#_custom_helpers> and <https://git-scm.com/docs/git-credential>.
-//! Bitbucket's side, the user `x-token-auth`: <https://developer.atlassian.com/cloud/bitbucket/oauth-2/>.
+//! git's side: <https://git-scm.com/docs/gitcredentials#_custom_helpers> and
+//! <https://git-scm.com/docs/git-credential>. Bitbucket's side, the user `x-token-auth`:
+//! <https://developer.atlassian.com/cloud/bitbucket/oauth-2/>.
 
 mod common;
 
@@ -53,8 +55,8 @@ fn program(args: Args) -> Result<(), Failure> {
     let mut question = String::new();
     io::stdin().read_to_string(&mut question)?;
     if operation != "get" {
-        // Nothing is stored here, so there is nothing to erase. Other operations may come one day, and are to be
-        // ignored as well.
+        // Nothing is stored here, so there is nothing to erase. Other operations may come one day,
+        // and are to be ignored as well.
         return Ok(());
     }
 
@@ -62,14 +64,15 @@ fn program(args: Args) -> Result<(), Failure> {
     let (Some((_, protocol)), Some((_, host))) = (attribute("protocol"), attribute("host")) else { return Ok(()) };
     let request = TokenRequest::new(&endpoint)?.allow_origin(&origin)?;
     let source = TokenSource::new(credentials, request)?;
-    // The same rule as for requests: scheme, host and port. To any other question git gets no answer, and asks its
-    // other helpers.
+    // The same rule as for requests: scheme, host and port. To any other question git gets no
+    // answer, and asks its other helpers.
     let ours = format!("{protocol}://{host}/").parse().is_ok_and(|uri| source.allows(&uri));
     if !ours || attribute("username").is_some_and(|(_, name)| name != user) {
         return Ok(());
     }
     let token = source.token().inspect_err(|_| {
-        // Nobody knows a password for this user, so git need not ask. If this cannot be written, git is gone.
+        // There is no password for this user, so git need not ask. If this cannot be written, git
+        // is gone.
         let _ = say("quit=1");
     })?;
     say(format_args!("username={user}\npassword={}", token.secret()))?;

@@ -1,7 +1,7 @@
 //! Calls an API in the name of hundreds of tenants: `cargo run --example many_tenants -- --help`
 //!
-//! One cache, one connection pool, and a pool of threads. Sources are made where they are needed and dropped again: two
-//! that ask the same question share one token.
+//! One cache, one connection pool, and a pool of threads. Sources are made where they are needed and
+//! dropped again: two with the same token request share one token.
 
 mod common;
 
@@ -68,7 +68,8 @@ fn program(args: Args) -> Result<(), Failure> {
         agent: Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(60)))
             .http_status_as_error(false)
-            // A redirect would take the token off, and the 401 after it would be no refusal of the token.
+            // A redirect would take the token off, and the 401 after it would be no refusal of the
+            // token.
             .max_redirects(0)
             .max_redirects_will_error(false)
             // One for each thread.
