@@ -1,10 +1,11 @@
-//! The client authentication of one token request (RFC 6749 section 2.3). Imports `made`, `redact`,
-//! `protocol::basic`.
+//! The client authentication of one token request (RFC 6749 section 2.3). Imports `error`, `made`,
+//! `redact`, `protocol::basic`.
 
 use std::hash::{Hash, Hasher};
 
 use http::HeaderValue;
 
+use crate::error::Error;
 use crate::made::Made;
 use crate::protocol::basic::BasicEncoding;
 use crate::redact::Secret;
@@ -43,4 +44,21 @@ impl Hash for Authentication {
             Self::Nothing => {}
         }
     }
+}
+
+/// Refuses control characters, and an empty client id. RFC 6749 sections A.1 and A.2 allow visible
+/// characters and the space; Appendix B allows all of Unicode. An empty secret is legal
+/// (section 2.3.1), so it is sent.
+pub(super) fn check(name: &str, text: &str) -> Result<(), Error> {
+    if text.chars().any(char::is_control) {
+        return Err(Error::configuration(format!(
+            "the client {name} holds a control character; is there a line break at its end?"
+        )));
+    }
+    if name == "id" && text.is_empty() {
+        return Err(Error::configuration(
+            "the client id is empty; check where it is read from, or use Credentials::none",
+        ));
+    }
+    Ok(())
 }

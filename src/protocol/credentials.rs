@@ -1,5 +1,5 @@
 //! The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3). Imports `error`,
-//! `instance`, `made`, `redact`, `transport`, and from `protocol` the modules `authentication`, `basic`.
+//! `instance`, `made`, `redact`, `signing`, `transport`, and from `protocol` the modules `authentication`, `basic`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,9 +7,11 @@ use std::sync::Arc;
 use crate::error::{Error, Failed};
 use crate::instance::Instance;
 use crate::made::{Context, Made, Maker, Provided};
-use crate::protocol::authentication::Authentication;
+use crate::protocol::authentication::{Authentication, check};
 use crate::protocol::basic::{self, BasicEncoding};
 use crate::redact::Secret;
+#[cfg(feature = "keys")]
+use crate::signing::{SigningKey, assertion::Assertion, makers};
 use crate::transport::Attempt;
 
 type ProviderError = Box<dyn std::error::Error + Send + Sync>;
@@ -72,7 +74,7 @@ enum SecretFrom {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Sent {
+enum Sent {
     Basic(BasicEncoding),
     Body,
     /// In an assertion that this function signs with the secret (`client_secret_jwt`). A program that
@@ -82,7 +84,7 @@ pub(super) enum Sent {
 }
 
 #[cfg(feature = "keys")]
-pub(super) type SignWithSecret = fn(&Secret, Context<'_>, &Attempt) -> Result<Made, Error>;
+type SignWithSecret = fn(&Secret, Context<'_>, &Attempt) -> Result<Made, Error>;
 
 impl Credentials {
     /// Makes credentials with a client secret. It is sent by HTTP Basic, which every server must
@@ -164,6 +166,72 @@ impl Credentials {
         Self(Method::Secret { client_id, secret, sent: Sent::Basic(BasicEncoding::default()), id_in_body: false })
     }
 
+    /// Makes credentials with a private key (`private_key_jwt`, RFC 7523 section 2.2): each attempt
+    /// sends a new assertion that the key has signed.
+    ///
+    /// The server has the public key ([`SigningKey::public_jwk`]) or the certificate. The assertion
+    /// names the client id as issuer and subject, and as audience the token endpoint, or what
+    /// [`TokenRequest::issuer`](crate::TokenRequest::issuer) says. For other claims use
+    /// [`with_assertion`](Self::with_assertion).
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, SigningKey, TokenRequest};
+    /// let key = SigningKey::generate()?.key_id("2026-11"); // or SigningKey::from_pem
+    /// let credentials = Credentials::with_key("my-client", key);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
+    /// let body = String::from_utf8_lossy(sent.body());
+    /// assert!(body.contains("client-assertion-type%3Ajwt-bearer&client_assertion=eyJ"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn with_key(client_id: impl Into<String>, key: SigningKey) -> Self {
+        Self::with_assertion(client_id, Assertion::new(key))
+    }
+
+    /// Makes credentials whose key comes from a closure, for keys that are rotated.
+    ///
+    /// The closure is called for each attempt. If the server refuses the key, it is called once more,
+    /// and the request is repeated if the key is another by then. If the closure fails, the fetch
+    /// fails with [`Error::Credentials`](crate::Error::Credentials), whose source is the closure's
+    /// error. Tokens are shared only between sources whose credentials are clones of this value.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, SigningKey};
+    /// let credentials = Credentials::with_key_from("my-client", || {
+    ///     Ok(SigningKey::from_pem(std::fs::read("/run/secrets/client.pem")?)?)
+    /// });
+    /// assert_eq!(credentials.client_id(), Some("my-client"));
+    /// ```
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn with_key_from<F>(client_id: impl Into<String>, provider: F) -> Self
+    where
+        F: Fn() -> Result<SigningKey, ProviderError> + Send + Sync + 'static,
+    {
+        Self::made_by(client_id.into(), Arc::new(makers::KeyFrom::new(provider)))
+    }
+
+    /// Makes credentials with an assertion of your own claims and headers. It is signed anew for each
+    /// attempt.
+    ///
+    /// ```
+    /// # use client_credentials::{Assertion, Attempt, Credentials, SigningKey, TokenRequest};
+    /// let assertion = Assertion::new(SigningKey::generate()?)
+    ///     .audience("https://auth.example.com")
+    ///     .header("typ", "client-authentication+jwt")?;
+    /// let credentials = Credentials::with_assertion("my-client", assertion);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// # request.encode(&credentials, &Attempt::default())?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn with_assertion(client_id: impl Into<String>, assertion: Assertion) -> Self {
+        Self::made_by(client_id.into(), Arc::new(assertion))
+    }
+
     /// Makes credentials whose client assertion (RFC 7523 section 2.2) comes from a closure: from a
     /// file that the platform writes (workload identity), from an HTTP endpoint of the platform, or
     /// from another library.
@@ -194,7 +262,7 @@ impl Credentials {
         Self::made_by(client_id, maker)
     }
 
-    pub(super) fn made_by(client_id: String, maker: Arc<dyn Maker>) -> Self {
+    fn made_by(client_id: String, maker: Arc<dyn Maker>) -> Self {
         Self(Method::Assertion { client_id, maker })
     }
 
@@ -254,6 +322,26 @@ impl Credentials {
     #[must_use]
     pub fn in_body(self) -> Self {
         self.sent_as(Sent::Body)
+    }
+
+    /// Signs an assertion with the client secret (`client_secret_jwt`, HS256) instead of sending the
+    /// secret. The secret must have at least 32 bytes (RFC 7518 section 3.2); a shorter one is an
+    /// [`Error::Configuration`](crate::Error::Configuration) at the first token request. Changes
+    /// nothing for credentials without a secret.
+    ///
+    /// ```
+    /// # use client_credentials::{Attempt, Credentials, TokenRequest};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?;
+    /// let secret = "a secret of thirty-two bytes, or more";
+    /// let credentials = Credentials::new("my-client", secret).in_assertion();
+    /// let sent = request.encode(&credentials, &Attempt::default())?;
+    /// assert!(String::from_utf8_lossy(sent.body()).contains("&client_assertion=eyJ"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn in_assertion(self) -> Self {
+        self.sent_as(Sent::Assertion(makers::sign_with_secret))
     }
 
     /// Sends the id and the secret by HTTP Basic in this encoding. Default:
@@ -319,7 +407,7 @@ impl Credentials {
         }
     }
 
-    pub(super) fn sent_as(mut self, how: Sent) -> Self {
+    fn sent_as(mut self, how: Sent) -> Self {
         if let Method::Secret { sent, .. } = &mut self.0 {
             *sent = how;
         }
@@ -431,23 +519,6 @@ fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Res
 
 fn context<'a>(client_id: &'a str, audience: Option<&'a str>) -> Context<'a> {
     Context { client_id: Some(client_id), authenticates: true, audience }
-}
-
-/// Refuses control characters, and an empty client id. RFC 6749 sections A.1 and A.2 allow visible
-/// characters and the space; Appendix B allows all of Unicode. An empty secret is legal
-/// (section 2.3.1), so it is sent.
-fn check(name: &str, text: &str) -> Result<(), Error> {
-    if text.chars().any(char::is_control) {
-        return Err(Error::configuration(format!(
-            "the client {name} holds a control character; is there a line break at its end?"
-        )));
-    }
-    if name == "id" && text.is_empty() {
-        return Err(Error::configuration(
-            "the client id is empty; check where it is read from, or use Credentials::none",
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -22,7 +22,5 @@ mod http_date;
 pub(crate) mod key;
 mod members;
 mod retry_after;
-#[cfg(feature = "keys")]
-mod signed;
 pub(crate) mod token;
 mod vendor_settings;

@@ -1,5 +1,5 @@
 //! The parameters and headers of a token request that have no method of their own, fixed or made anew
-//! for each attempt. Imports `error`, `made`, `redact`, `protocol::request`.
+//! for each attempt. Imports `error`, `made`, `redact`, `signing`, `protocol::request`.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use crate::error::{Error, Failed};
 use crate::made::{Maker, Provided};
 use crate::protocol::request::TokenRequest;
 use crate::redact::Secret;
+#[cfg(feature = "keys")]
+use crate::signing::assertion::Assertion;
 
 /// Parameters that have a method of their own, or are written by client authentication.
 const RESERVED_PARAMETERS: [&str; 8] = [
@@ -99,6 +101,43 @@ impl TokenRequest {
         Ok(self)
     }
 
+    /// Selects the grant of RFC 7523 section 2.1 (`urn:ietf:params:oauth:grant-type:jwt-bearer`): the
+    /// parameter `assertion` is signed anew for each attempt. Google's service accounts and
+    /// Salesforce use it, together with [`Credentials::none`](crate::Credentials::none).
+    ///
+    /// The assertion has no subject unless you name one. Its issuer is the client id unless you name
+    /// another, its audience the token endpoint or the [`issuer`](Self::issuer).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`](crate::Error::Configuration) if the parameter `assertion` was set
+    /// already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use client_credentials::{Assertion, Attempt, Credentials, SigningKey, TokenRequest};
+    /// # use std::time::Duration;
+    /// let claims = Assertion::new(SigningKey::generate()?)
+    ///     .issuer("robot@my-project.iam.gserviceaccount.com")
+    ///     .claim("scope", "https://www.googleapis.com/auth/devstorage.read_only")?
+    ///     .lifetime(Duration::from_secs(3600));
+    /// let request = TokenRequest::new("https://oauth2.googleapis.com/token")?
+    ///     .assertion(claims)?;
+    /// let sent = request.encode(&Credentials::none(), &Attempt::default())?;
+    /// assert!(String::from_utf8_lossy(sent.body()).contains("jwt-bearer&assertion=eyJ"));
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "keys")]
+    pub fn assertion(self, assertion: Assertion) -> Result<Self, Error> {
+        self.grant_type("urn:ietf:params:oauth:grant-type:jwt-bearer")?.signed_parameter("assertion", assertion)
+    }
+
+    #[cfg(feature = "keys")]
+    pub(crate) fn signed_parameter(self, name: &str, assertion: Assertion) -> Result<Self, Error> {
+        self.made_parameter(name, Arc::new(assertion))
+    }
+
     /// Returns the names of the parameters that have no method of their own.
     pub(super) fn parameter_names(&self) -> impl Iterator<Item = &str> {
         let made = self.made.iter().map(|(name, _)| name.as_str());
@@ -137,7 +176,7 @@ impl TokenRequest {
     /// show its value.
     ///
     /// Set `Authorization` only for a grant that needs a scheme of its own, and together with
-    /// [`Credentials::none`](crate::Credentials::none).
+    /// [`Credentials::none`](crate::Credentials::none)(crate::Credentials::none).
     ///
     /// # Errors
     ///

@@ -12,6 +12,7 @@ mod crypto;
 pub(crate) mod der;
 mod jwk;
 mod jwt;
+pub(crate) mod makers;
 mod pem;
 pub(crate) mod private_key;
 mod public_key;

@@ -5,13 +5,14 @@
 //! token), `emit` (events), `thread_cache` (each thread's own copies), `shared_slot` (a slot with
 //! its mutex), `token_cache` (slots that sources share) and `snapshot` (what `inspect` returns).
 
+#[cfg(feature = "keys")]
+mod self_signed;
+
 mod acquire;
 pub(crate) mod builder;
 pub(crate) mod call;
 mod emit;
 mod fetch;
-#[cfg(feature = "keys")]
-mod self_signed;
 mod shared_slot;
 pub(crate) mod snapshot;
 mod thread_cache;

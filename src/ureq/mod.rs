@@ -1,12 +1,15 @@
 //! The agent, the adapter and the transport for ureq (feature `ureq`). Imports everything below
 //! it.
 
+// First, because rustdoc shows methods in the order of their modules: the page of `UreqTransport`
+// begins with its constructors.
+mod transport;
+
 mod body;
 mod call_settings;
 #[cfg(all(feature = "keys", feature = "rustls"))]
 mod client_certificate;
 mod middleware;
-mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
