@@ -70,6 +70,27 @@ fn nothing_is_corrected_without_a_date_or_by_more_than_a_day_or_by_another_refus
 }
 
 #[test]
+fn anyone_on_the_network_path_could_have_sent_a_date_over_plain_http() {
+    for (endpoint, requests) in [("http://auth.example.com/token", 1), ("http://127.0.0.1:8080/token", 2)] {
+        let (script, key) = (Script::new(), key());
+        for _ in 0..2 {
+            let clock = script.clock();
+            script.answer(move |_, _| {
+                let mut answer = answer(401, INVALID_CLIENT);
+                let date = httpdate::fmt_http_date(clock.now().wall() + Duration::from_secs(300));
+                answer.headers_mut().insert("date", date.parse().expect("a header"));
+                Ok(answer)
+            });
+        }
+        let request = TokenRequest::dangerously_over_plain_http(endpoint).expect("a request");
+        let source = TokenSource::builder(with_key(&key), request.audience("https://api.example.com"));
+        let source = source.transport(script.clone()).clock(script.clock()).retries(0).build().expect("a source");
+        assert!(source.token().is_err());
+        assert_eq!(script.requests().len(), requests, "{endpoint}");
+    }
+}
+
+#[test]
 fn a_second_refusal_says_how_wrong_the_clock_is() {
     let (script, key) = (Script::new(), key());
     for _ in 0..2 {
