@@ -634,6 +634,17 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_with_as_much_time_as_the_fetch_waits_for_its_end_even_with_little_left() {
+        let mut slot = Slot::new(Jitter::default());
+        lead(&mut slot, 0);
+        for (budget, longest) in [(30, 26), (29, 3)] {
+            let late = Caller { left: Duration::from_secs(3), ..caller(budget) };
+            let next = slot.poll(at(5), &late, &Settings::default());
+            assert!(matches!(next, Next::Follow { longest: found, .. } if found.as_secs() == longest), "{budget} s");
+        }
+    }
+
+    #[test]
     fn d48_a_timeout_goes_to_waiting_callers_with_no_more_time_and_the_fetch_to_one_with_more() {
         let mut slot = Slot::new(Jitter::default());
         let Next::Lead { fetch, .. } = slot.poll(at(0), &caller(2), &with_timeout(2)) else { panic!("not led") };
