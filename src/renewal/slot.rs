@@ -645,6 +645,14 @@ mod tests {
     }
 
     #[test]
+    fn a_fetch_for_a_caller_that_wants_a_newer_token_is_forced() {
+        let mut slot = with_token();
+        let newer = Caller { newer_than: Some(slot.last_fetch()), ..caller(30) };
+        let next = slot.poll(at(10), &newer, &Settings::default());
+        assert!(matches!(next, Next::Lead { reason: Reason::Forced, .. }));
+    }
+
+    #[test]
     fn d48_a_timeout_goes_to_waiting_callers_with_no_more_time_and_the_fetch_to_one_with_more() {
         let mut slot = Slot::new(Jitter::default());
         let Next::Lead { fetch, .. } = slot.poll(at(0), &caller(2), &with_timeout(2)) else { panic!("not led") };
