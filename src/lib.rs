@@ -224,9 +224,6 @@ mod ureq;
 mod clock;
 mod error;
 mod event;
-#[cfg(all(fuzzing, feature = "keys"))]
-#[doc(hidden)]
-pub mod fuzzing;
 pub mod guide;
 mod instance;
 mod made;

@@ -47,7 +47,7 @@ const FLOORS: [&[&str]; 35] = [
     &["source::builder", "source::call"],
     &["source::self_signed"],
     // Adapters, the test kit and the guide.
-    &["fuzzing", "guide", "test_util", "ureq"],
+    &["guide", "test_util", "ureq"],
 ];
 
 /// Documentation, comments, blank lines and tests do not count.

@@ -33,8 +33,10 @@ fuzz_target!(|data: &[u8]| {
     let colon = encoding == BasicEncoding::Raw && id.contains(':');
     let in_body = REQUEST.with(|request| request.encode(&Credentials::new(id, secret).in_body(), &Attempt::default()));
     assert_eq!(in_body.is_err(), control, "{id:?} {secret:?} in the body");
-    let encode =
-        |secret: &str| REQUEST.with(|request| request.encode(&Credentials::new(id, secret).basic_encoding(encoding), &Attempt::default()));
+    let encode = |secret: &str| {
+        REQUEST
+            .with(|request| request.encode(&Credentials::new(id, secret).basic_encoding(encoding), &Attempt::default()))
+    };
     let http = match encode(secret) {
         Ok(http) => http,
         Err(error) => {

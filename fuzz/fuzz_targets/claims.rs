@@ -13,10 +13,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use client_credentials::fuzzing::sign;
-use client_credentials::{Assertion, SigningKey};
+use client_credentials::{Assertion, Attempt, Credentials, Moment, SigningKey, TokenRequest};
 use client_credentials_fuzz::reading::{base64_decoded, json_names, records};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -64,7 +63,8 @@ fuzz_target!(|data: &[u8]| {
                 let end = rest.iter().position(|&byte| byte == 0xfe).unwrap_or(rest.len());
                 let name = String::from_utf8_lossy(&rest[..end]).into_owned();
                 let value = rest.get(end + 1..).unwrap_or_default();
-                let value: Value = serde_json::from_slice(value).unwrap_or_else(|_| String::from_utf8_lossy(value).into());
+                let value: Value =
+                    serde_json::from_slice(value).unwrap_or_else(|_| String::from_utf8_lossy(value).into());
                 let (reserved, place): (&[&str], _) = match kind {
                     b'c' => (&["iss", "sub", "aud", "exp", "iat", "jti"], &mut claims),
                     _ => (&["alg", "kid", "jwk", "crit", "b64"], &mut headers),
@@ -97,7 +97,7 @@ fuzz_target!(|data: &[u8]| {
     claims.insert("iat".to_owned(), (NOW - 10).into());
     claims.insert("exp".to_owned(), (NOW - 10).saturating_add(lifetime.max(11)).into());
 
-    let jwt = |jti| sign(&assertion, "id", "https://auth.test/token", NOW, &[jti; 16]).expect("a signature");
+    let jwt = |jti| sent(&assertion, [jti; 16]);
     let text = jwt(7);
     assert_eq!(text, jwt(7));
     assert_ne!(text, jwt(8));
@@ -112,6 +112,16 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(String::from_utf8_lossy(&json), serde_json::to_string(&expected).expect("JSON"));
     }
 });
+
+/// The assertion in a token request of now.
+fn sent(assertion: &Assertion, jti: [u8; 16]) -> String {
+    let now = Moment::new(Instant::now(), UNIX_EPOCH + Duration::from_secs(NOW));
+    let request = TokenRequest::new("https://auth.test/token").expect("a request");
+    let credentials = Credentials::with_assertion("id", assertion.clone());
+    let sent = request.encode(&credentials, &Attempt::new(now, jti)).expect("a signature");
+    let mut pairs = form_urlencoded::parse(sent.body());
+    pairs.find(|(name, _)| name == "client_assertion").expect("an assertion").1.into_owned()
+}
 
 fn base64url_decoded(text: &str) -> Vec<u8> {
     assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");

@@ -17,14 +17,8 @@ use std::sync::LazyLock;
 use client_credentials::{Error, SigningKey};
 use libfuzzer_sys::fuzz_target;
 
-const LABELS: [&str; 6] = [
-    "PRIVATE KEY",
-    "RSA PRIVATE KEY",
-    "EC PRIVATE KEY",
-    "CERTIFICATE",
-    "RSA-PSS PRIVATE KEY",
-    "OPENSSH PRIVATE KEY",
-];
+const LABELS: [&str; 6] =
+    ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "CERTIFICATE", "RSA-PSS PRIVATE KEY", "OPENSSH PRIVATE KEY"];
 
 /// What an error may say: all windows of 6 bytes in the texts of the source.
 static TEXTS: LazyLock<HashSet<Vec<u8>>> = LazyLock::new(|| {
@@ -72,12 +66,24 @@ fn assert_public(key: &SigningKey, choice: u8, given: &[u8]) {
     }
     if choice != b'j' && !given.contains(&b'{') {
         let shown = format!("{key:?}");
-        let rest = shown.strip_prefix("SigningKey { algorithm: \"").and_then(|rest| rest.split_once('"')).expect("a name").1;
+        let rest =
+            shown.strip_prefix("SigningKey { algorithm: \"").and_then(|rest| rest.split_once('"')).expect("a name").1;
         let rest = rest.strip_prefix(", key_id: None, thumbprint: Some(\"").expect("a thumbprint");
         let thumbprint = rest.strip_suffix("\") }").expect("nothing else");
         assert_eq!(thumbprint.len(), 43, "SHA-256");
         // An input may have some bytes of it, because the fuzzer sees what is compared.
-        let given: Vec<u8> = given.iter().map(|&byte| if byte == b'+' { b'-' } else if byte == b'/' { b'_' } else { byte }).collect();
+        let given: Vec<u8> = given
+            .iter()
+            .map(|&byte| {
+                if byte == b'+' {
+                    b'-'
+                } else if byte == b'/' {
+                    b'_'
+                } else {
+                    byte
+                }
+            })
+            .collect();
         assert!(!holds(&given, thumbprint.as_bytes()), "{shown}");
     }
 }
@@ -87,10 +93,11 @@ fn assert_is_from_the_source(error: &Error) {
     assert_eq!(format!("{error:?}"), text);
     let text = text.strip_prefix("SigningKey::from_").and_then(|text| text.split_once(": ")).expect("a method").1;
     // The size of an RSA key.
-    let text: String = match text.strip_prefix("an RSA key of ").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit())) {
-        Some(rest) if rest.starts_with(" bits") => format!("an RSA key of {{bits}}{rest}"),
-        _ => text.to_owned(),
-    };
+    let text: String =
+        match text.strip_prefix("an RSA key of ").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit())) {
+            Some(rest) if rest.starts_with(" bits") => format!("an RSA key of {{bits}}{rest}"),
+            _ => text.to_owned(),
+        };
     for window in text.as_bytes().windows(6) {
         assert!(TEXTS.contains(window), "{:?} of {text:?} is not in the source", window.escape_ascii().to_string());
     }
