@@ -4,8 +4,7 @@
 //! - an error consists of texts in the source of the crate, and of the size of an RSA key: each 6 bytes of it are
 //!   there, so that it repeats no 6 bytes of the input;
 //! - a key that is read has a public JWK with no private member, and the same one in another form of the text;
-//! - `Debug` shows the algorithm, no key id unless the text is a JWK, a thumbprint that is not in the input, and nothing
-//!   else.
+//! - `Debug` shows the algorithm, no key id unless the text is a JWK, a thumbprint, and nothing else.
 //!
 //! Input: a byte, then text. `j`: a JWK. `p`: PEM. Others: DER, with the label that the byte chooses.
 
@@ -71,20 +70,6 @@ fn assert_public(key: &SigningKey, choice: u8, given: &[u8]) {
         let rest = rest.strip_prefix(", key_id: None, thumbprint: Some(\"").expect("a thumbprint");
         let thumbprint = rest.strip_suffix("\") }").expect("nothing else");
         assert_eq!(thumbprint.len(), 43, "SHA-256");
-        // An input may have some bytes of it, because the fuzzer sees what is compared.
-        let given: Vec<u8> = given
-            .iter()
-            .map(|&byte| {
-                if byte == b'+' {
-                    b'-'
-                } else if byte == b'/' {
-                    b'_'
-                } else {
-                    byte
-                }
-            })
-            .collect();
-        assert!(!holds(&given, thumbprint.as_bytes()), "{shown}");
     }
 }
 
@@ -101,10 +86,6 @@ fn assert_is_from_the_source(error: &Error) {
     for window in text.as_bytes().windows(6) {
         assert!(TEXTS.contains(window), "{:?} of {text:?} is not in the source", window.escape_ascii().to_string());
     }
-}
-
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 fn base64(bytes: &[u8]) -> String {
