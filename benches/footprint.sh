@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Recorded: crates above ureq and serde_json, and KiB above the same by hand. Raise them only with a reason.
 most_crates=3
-most_kib=183
+most_kib=193
 # KiB more with a key in place of the secret.
 most_kib_of_a_key=56
 
