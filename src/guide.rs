@@ -85,8 +85,7 @@
 ///
 /// # Many threads
 ///
-/// Threads that need a token at the same time share one token request. This is called
-/// single-flight:
+/// Threads that need a token at the same time share one token request:
 ///
 #[doc = include_str!("../docs/pictures/threads.svg")]
 ///

@@ -1,5 +1,5 @@
-//! Texts that are made anew for each attempt at a token request: signed assertions, and what closures
-//! return. Imports `error`, `instance`, `redact`, `transport`.
+//! Texts of which each attempt at a token request makes a new one: signed assertions, and what
+//! closures return. Imports `error`, `instance`, `redact`, `transport`.
 
 use std::error::Error as StdError;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ type Provider = dyn Fn() -> Result<(Option<String>, Secret), ProviderError> + Se
 /// | [`new`](Self::new) | `client_secret_basic` | `Authorization: Basic ...` |
 /// | [`new`](Self::new)[`.in_body()`](Self::in_body) | `client_secret_post` | `client_id` and `client_secret` in the body |
 /// | [`with_secret_from`](Self::with_secret_from), [`with_id_and_secret_from`](Self::with_id_and_secret_from) | as `new` | what a closure returns |
-/// | [`with_key`](Self::with_key), [`with_key_from`](Self::with_key_from), [`with_assertion`](Self::with_assertion) | `private_key_jwt` | `client_assertion`, a JWT that is signed anew for each attempt |
+/// | [`with_key`](Self::with_key), [`with_key_from`](Self::with_key_from), [`with_assertion`](Self::with_assertion) | `private_key_jwt` | `client_assertion`, a new JWT for each attempt |
 /// | [`new`](Self::new)[`.in_assertion()`](Self::in_assertion) | `client_secret_jwt` | `client_assertion`, signed with the secret |
 /// | [`with_assertion_from`](Self::with_assertion_from) | `private_key_jwt` | `client_assertion`, as a closure returns it |
 /// | [`public`](Self::public) | `none` | `client_id` in the body; the proof is a client certificate or the grant |
@@ -213,8 +213,8 @@ impl Credentials {
         Self::made_by(client_id.into(), Arc::new(makers::KeyFrom::new(provider)))
     }
 
-    /// Makes credentials with an assertion of your own claims and headers. It is signed anew for each
-    /// attempt.
+    /// Makes credentials with an assertion that has claims and headers of your own. Each attempt signs
+    /// a new one.
     ///
     /// ```
     /// # use client_credentials::{Assertion, Attempt, Credentials, SigningKey, TokenRequest};

@@ -23,7 +23,7 @@ impl TokenRequest {
     /// Makes the HTTP request that asks for a token (RFC 6749 section 4.4.2). Its body or its
     /// `Authorization` header contains the client secret.
     ///
-    /// An assertion is signed anew for each attempt, with the time and the random bytes of `attempt`.
+    /// Each attempt signs a new assertion, with the time and the random bytes of `attempt`.
     /// A client secret uses neither.
     ///
     /// # Errors
@@ -213,7 +213,8 @@ impl TokenRequest {
     }
 }
 
-/// What is made anew for each attempt. Equal hashes for what a server that refused one refuses again.
+/// What each attempt makes for itself. If two have equal hashes, a server that refused one refuses the
+/// other as well.
 pub(crate) struct Prepared {
     pub(crate) client: Authentication,
     pub(crate) parameters: Vec<(String, Made)>,

@@ -1,5 +1,5 @@
-//! The parameters and headers of a token request that have no method of their own, fixed or made anew
-//! for each attempt. Imports `error`, `made`, `redact`, `signing`, `protocol::request`.
+//! The parameters and headers of a token request that have no method of their own. A parameter is
+//! fixed, or new for each attempt. Imports `error`, `made`, `redact`, `signing`, `protocol::request`.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl TokenRequest {
         self.made_parameter(name, Arc::new(Provided::new(what, name, provider)))
     }
 
-    /// Adds a parameter that is made anew for each attempt.
+    /// Adds a parameter whose value is new for each attempt.
     pub(super) fn made_parameter(mut self, name: &str, maker: Arc<dyn Maker>) -> Result<Self, Error> {
         self.check_name(name)?;
         self.made.push((name.to_owned(), maker));
@@ -102,7 +102,7 @@ impl TokenRequest {
     }
 
     /// Selects the grant of RFC 7523 section 2.1 (`urn:ietf:params:oauth:grant-type:jwt-bearer`): the
-    /// parameter `assertion` is signed anew for each attempt. Google's service accounts and
+    /// parameter `assertion` is a new one for each attempt. Google's service accounts and
     /// Salesforce use it, together with [`Credentials::none`](crate::Credentials::none).
     ///
     /// The assertion has no subject unless you name one. Its issuer is the client id unless you name

@@ -50,7 +50,7 @@ pub struct TokenRequest {
     pub(super) audiences: Vec<String>,
     pub(super) resources: Vec<String>,
     pub(super) parameters: Vec<(String, Secret)>,
-    /// Parameters that are made anew for each attempt.
+    /// Parameters whose value is new for each attempt.
     pub(super) made: Vec<(String, Arc<dyn Maker>)>,
     /// The issuer identifier of the authorization server, if the program names it.
     pub(super) issuer: Option<String>,

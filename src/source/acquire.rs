@@ -95,7 +95,7 @@ impl TokenSource {
 
     /// Asks the closure whether it has replaced a secret that was refused. No lock is held meanwhile.
     fn is_replaced(&self, refused: Fingerprint) -> bool {
-        let prepared = self.make_anew(&self.new_attempt(Reason::NoToken, 0));
+        let prepared = self.prepared(&self.new_attempt(Reason::NoToken, 0));
         let replaced = prepared.as_ref().is_ok_and(|prepared| self.is_another(prepared, refused));
         self.0.slot.asked(refused, replaced, self.0.clock.now());
         if let Err(error) = &prepared {

@@ -27,7 +27,7 @@ impl TokenSource {
     ) -> Result<AccessToken, Failed> {
         let (mut retry, mut retries_left, mut asked_again, mut corrected) = (0, retries, false, false);
         let mut attempt = self.new_attempt(reason, retry);
-        let mut prepared = self.make_anew(&attempt);
+        let mut prepared = self.prepared(&attempt);
         loop {
             let failed = match self.attempt(&prepared, attempt, deadline, events) {
                 Ok(token) => return Ok(token),
@@ -61,7 +61,7 @@ impl TokenSource {
             }
             retry += 1;
             attempt = self.new_attempt(reason, retry);
-            prepared = self.make_anew(&attempt);
+            prepared = self.prepared(&attempt);
             match (failed.refused, &prepared) {
                 (None, _) => {}
                 _ if offset.is_some() => {}
@@ -76,7 +76,7 @@ impl TokenSource {
     }
 
     /// Makes what belongs to one attempt. Calls the closures.
-    pub(super) fn make_anew(&self, attempt: &Attempt) -> Result<Prepared, Error> {
+    pub(super) fn prepared(&self, attempt: &Attempt) -> Result<Prepared, Error> {
         self.0.request.prepare(&self.0.credentials, attempt)
     }
 

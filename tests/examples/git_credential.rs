@@ -68,7 +68,7 @@ fn git_clones_and_pushes_with_tokens() {
     assert!(requests.len() > 2, "{requests:?}");
     assert!(requests[1..].iter().all(|r| r.header("authorization") == Some(basic("x-token-auth", "tok-1").as_str())));
 
-    // Another process of git asks anew, and there is another token.
+    // Another Git process asks again, and gets another token.
     setting.home.write("copy/hello.txt", "hello again\n");
     setting.git(&["-C", "copy", "commit", "--quiet", "--all", "--message=two"]).success();
     setting.git(&["-C", "copy", "push", "--quiet", "origin", "main"]).success();

@@ -28,7 +28,7 @@ fn a_client_assertion_names_the_client_and_the_server_and_is_signed() {
 }
 
 #[test]
-fn each_attempt_is_signed_anew() {
+fn each_attempt_has_an_assertion_of_its_own() {
     let (script, key) = (Script::new(), key());
     script.json(503, "");
     script.json(503, "");

@@ -1,4 +1,4 @@
-//! Grants whose proof is made anew for each attempt: the JWT bearer grant and token exchange.
+//! Grants with a new proof for each attempt: the JWT bearer grant and token exchange.
 
 use super::*;
 
