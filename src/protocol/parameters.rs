@@ -176,7 +176,7 @@ impl TokenRequest {
     /// show its value.
     ///
     /// Set `Authorization` only for a grant that needs a scheme of its own, and together with
-    /// [`Credentials::none`](crate::Credentials::none)(crate::Credentials::none).
+    /// [`Credentials::none`](crate::Credentials::none).
     ///
     /// # Errors
     ///
