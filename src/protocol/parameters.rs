@@ -13,18 +13,6 @@ use crate::redact::Secret;
 #[cfg(feature = "keys")]
 use crate::signing::assertion::Assertion;
 
-/// Parameters that have a method of their own, or are written by client authentication.
-const RESERVED_PARAMETERS: [&str; 8] = [
-    "grant_type",
-    "scope",
-    "audience",
-    "resource",
-    "client_id",
-    "client_secret",
-    "client_assertion",
-    "client_assertion_type",
-];
-
 /// Headers that depend on the body, the connection or the response.
 pub(super) const RESERVED_HEADERS: [&str; 7] =
     ["accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "expect"];
@@ -148,28 +136,26 @@ impl TokenRequest {
         if name.is_empty() {
             return Err(without_value(name));
         }
-        if matches!(name, "client_assertion" | "client_assertion_type") {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: for client authentication by an assertion (RFC 7523 section 2.2) use \
-                 Credentials::with_key, or Credentials::with_assertion_from"
-            )));
-        }
-        if RESERVED_PARAMETERS.contains(&name) {
-            let method = match name {
-                "client_id" | "client_secret" => "the constructors of Credentials",
-                "resource" => "TokenRequest::resource, or TokenRequest::resource_by_name for a name",
-                "audience" => "TokenRequest::audience, and TokenRequest::add_audience for a further one",
-                "scope" => "TokenRequest::scope",
-                _ => "TokenRequest::grant_type",
-            };
-            return Err(Error::configuration(format!("parameter {name:?}: use {method}")));
-        }
-        if self.parameter_names().any(|known| known == name) {
-            return Err(Error::configuration(format!(
-                "parameter {name:?}: given twice (RFC 6749 section 3.2 forbids it)"
-            )));
-        }
-        Ok(())
+        let method = match name {
+            "grant_type" => "TokenRequest::grant_type",
+            "scope" => "TokenRequest::scope",
+            "audience" => "TokenRequest::audience, and TokenRequest::add_audience for a further one",
+            "resource" => "TokenRequest::resource, or TokenRequest::resource_by_name for a name",
+            "client_id" | "client_secret" => "the constructors of Credentials",
+            "client_assertion" | "client_assertion_type" => {
+                return Err(Error::configuration(format!(
+                    "parameter {name:?}: for client authentication by an assertion (RFC 7523 section 2.2) use \
+                     Credentials::with_key, or Credentials::with_assertion_from"
+                )));
+            }
+            _ if self.parameter_names().any(|known| known == name) => {
+                return Err(Error::configuration(format!(
+                    "parameter {name:?}: given twice (RFC 6749 section 3.2 forbids it)"
+                )));
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::configuration(format!("parameter {name:?}: use {method}")))
     }
 
     /// Adds a header to the token request, such as an API key or `User-Agent`. `Debug` does not
