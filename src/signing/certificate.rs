@@ -37,17 +37,17 @@ pub(crate) fn chain<'c, C: AsRef<[u8]>>(
     certificates: &'c [C],
     key: Option<&PublicKey>,
 ) -> Result<(Vec<&'c [u8]>, PublicKey), Unusable> {
-    let parsed = certificates.iter().enumerate().filter_map(|(at, certificate)| {
-        let public = PublicKey::of_certificate(certificate.as_ref())?;
-        Some((at, public))
-    });
     let mut reason = if certificates.is_empty() { Unusable::NoCertificate } else { Unusable::CertificateDamaged };
-    let mut parsed = parsed.inspect(|_| reason = Unusable::OtherCertificate);
-    let own = parsed.find(|(_, public)| key.is_none_or(|key| key.bytes == public.bytes));
-    let (at, public) = own.ok_or(reason)?;
-    let others = certificates.iter().enumerate().filter(|(other, _)| *other != at);
-    let chain = std::iter::once(certificates[at].as_ref()).chain(others.map(|(_, other)| other.as_ref()));
-    Ok((chain.collect(), public))
+    for (at, certificate) in certificates.iter().enumerate() {
+        let Some(public) = PublicKey::of_certificate(certificate.as_ref()) else { continue };
+        if key.is_none_or(|key| key.bytes == public.bytes) {
+            let mut chain: Vec<_> = certificates.iter().map(AsRef::as_ref).collect();
+            chain[..=at].rotate_right(1);
+            return Ok((chain, public));
+        }
+        reason = Unusable::OtherCertificate;
+    }
+    Err(reason)
 }
 
 #[cfg(test)]
@@ -90,17 +90,17 @@ mod tests {
         assert_eq!(rows.len(), 1);
     }
 
-    /// RFC 7515 section 4.1.6 wants that of the key first.
+    /// RFC 7515 section 4.1.6 requires it to be the first.
     #[test]
     fn the_certificate_of_the_key_is_found_in_any_order() {
-        let (key, own, other) = (pem("KF-10"), pem("KV-X5T-1"), pem("KF-10"));
         let certificate = |pem: &str| {
             let start = pem.find("-----BEGIN CERTIFICATE").expect("a certificate");
             let end = pem.find("-----END CERTIFICATE-----\n").expect("a certificate") + 26;
             pem[start..end].to_owned()
         };
-        let (own, other) = (certificate(&other), certificate(&own));
-        let private = key[key.find("-----BEGIN PRIVATE").expect("a key")..].to_owned();
+        let key_file = pem("KF-10");
+        let (own, other) = (certificate(&key_file), certificate(&pem("KV-X5T-1")));
+        let private = key_file[key_file.find("-----BEGIN PRIVATE").expect("a key")..].to_owned();
         let mut chains = Vec::new();
         for parts in [[&private, &own, &other], [&other, &own, &private], [&own, &private, &other]] {
             let key = SigningKey::from_pem(parts.map(String::as_str).concat()).and_then(SigningKey::send_x5c);
