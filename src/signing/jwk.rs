@@ -12,10 +12,9 @@ use crate::signing::pem::decoded_in_constant_time;
 use crate::signing::private_key::{PrivateKey, ecdsa, ed25519, padded, rsa};
 use crate::signing::unusable::Unusable::{self, Damaged};
 
-/// A key with what its JWK says of it.
+/// A key and its name, if it has one.
 pub(crate) struct Jwk {
     pub(crate) key: PrivateKey,
-    pub(crate) algorithm: Option<Algorithm>,
     pub(crate) key_id: Option<String>,
 }
 
@@ -41,24 +40,22 @@ impl Jwk {
         if members.text("use") == Some("enc") {
             return Err(Unusable::JwkForEncryption);
         }
-        let key = match kty {
+        let mut key = match kty {
             "RSA" => members.rsa()?,
             "EC" => members.ec()?,
             "OKP" => members.okp()?,
             _ => return Err(Unusable::OtherAlgorithm),
         };
-        let algorithm = match members.0.get("alg") {
-            None => None,
-            Some(_) => {
-                let algorithm = members.text("alg").and_then(Algorithm::from_name);
-                Some(algorithm.ok_or(Unusable::JwkAlgorithm)?)
-            }
-        };
+        if members.0.contains_key("alg") {
+            let named = members.text("alg").and_then(Algorithm::from_name);
+            let fits = named.filter(|algorithm| key.kind.algorithms().contains(algorithm));
+            key.algorithm = fits.ok_or(Unusable::JwkAlgorithm)?;
+        }
         let key_id = match members.0.get("kid") {
             None => None,
             Some(kid) => Some(serde_json::from_str(kid.get()).map_err(|_| Unusable::NotJwk)?),
         };
-        Ok(Self { key, algorithm, key_id })
+        Ok(Self { key, key_id })
     }
 }
 
@@ -197,6 +194,7 @@ mod tests {
             (with(rsa(), "use", "enc".into()), "encryption"),
             (with(rsa(), "alg", "RSA-OAEP".into()), "\"alg\" of this JWK is not supported"),
             (with(rsa(), "alg", "ES256".into()), "\"alg\" of this JWK is not supported"),
+            (with(ec(), "alg", "RS256".into()), "not supported for its key; an RSA key signs RS256"),
             (with(rsa(), "kid", 1.into()), "not a JWK"),
             (with(rsa(), "kty", "AKP".into()), "algorithm of this key"),
             (with(ec(), "x", ec()["y"].clone()), "do not belong together"),

@@ -151,12 +151,8 @@ impl SigningKey {
     }
 
     fn read_jwk(json: &str) -> Result<Self, Unusable> {
-        let Jwk { key, algorithm, key_id } = Jwk::read(json)?;
-        if algorithm.is_some_and(|algorithm| !key.kind.algorithms().contains(&algorithm)) {
-            return Err(Unusable::JwkAlgorithm);
-        }
+        let Jwk { key, key_id } = Jwk::read(json)?;
         let mut read = Self::of(key)?;
-        read.algorithm = algorithm.or(read.algorithm);
         read.key_id = key_id.map(Into::into);
         Ok(read)
     }

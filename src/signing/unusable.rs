@@ -156,8 +156,8 @@ impl Unusable {
             }
             JwkForEncryption => "the \"use\" of this key is encryption; use one for signatures (\"sig\")",
             JwkAlgorithm => {
-                "the \"alg\" of this JWK is not supported; RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and \
-                 EdDSA are"
+                "the \"alg\" of this JWK is not supported for its key; an RSA key signs RS256, RS384, RS512, PS256, \
+                 PS384 and PS512, a P-256 key ES256, a P-384 key ES384, and an Ed25519 key EdDSA"
             }
             NoCertificate => "has no certificate in PEM, which begins with `-----BEGIN CERTIFICATE-----`",
             CertificateDamaged => "a certificate is damaged, since it cannot be decoded; copy the file again",
