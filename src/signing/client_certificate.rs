@@ -24,8 +24,7 @@ impl ClientCertificate {
         let read = || {
             let file = File::read(pem)?;
             let (format, der) = file.key()?;
-            let key = PrivateKey::read(format, der)?;
-            let public = PublicKey::new(key.kind, key.pair.public()).ok_or(Unusable::Damaged)?;
+            let public = PublicKey::of_private(&PrivateKey::read(format, der)?)?;
             let (chain, _) = chain(&file.certificates, Some(&public))?;
             let chain = chain.into_iter().map(<[u8]>::to_vec).collect();
             Ok(Self { chain, format, key: Zeroizing::new(der.to_vec()) })

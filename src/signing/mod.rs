@@ -207,7 +207,7 @@ impl SigningKey {
     }
 
     fn of(key: PrivateKey) -> Result<Self, Unusable> {
-        let public = PublicKey::new(key.kind, key.pair.public()).ok_or(Unusable::Damaged)?;
+        let public = PublicKey::of_private(&key)?;
         Ok(Self::with(Signer::Pair(key.pair), Some(public), Some(key.algorithm)))
     }
 

@@ -1,5 +1,6 @@
 //! Public keys: as JWK (RFC 7517), their thumbprint (RFC 7638), and those of certificates. Imports
-//! `signing::algorithm`, `signing::crypto`, `signing::der`, `signing::private_key`.
+//! `signing::algorithm`, `signing::crypto`, `signing::der`, `signing::private_key`,
+//! `signing::unusable`.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::signing::algorithm::Kind;
 use crate::signing::crypto::sha256;
 use crate::signing::der::{OID, Reader, SEQUENCE, public_key_info};
-use crate::signing::private_key::kind_of;
+use crate::signing::private_key::{PrivateKey, kind_of};
+use crate::signing::unusable::Unusable;
 
 pub(crate) struct PublicKey {
     pub(crate) kind: Kind,
@@ -43,6 +45,10 @@ impl PublicKey {
         Some(Self { kind, bytes: bytes.to_vec(), members, thumbprint })
     }
 
+    pub(crate) fn of_private(key: &PrivateKey) -> Result<Self, Unusable> {
+        Self::new(key.kind, key.pair.public()).ok_or(Unusable::Damaged)
+    }
+
     /// Reads the key of a certificate. `None` if the certificate is damaged, or its key is of
     /// another kind.
     pub(crate) fn of_certificate(certificate: &[u8]) -> Option<Self> {
@@ -72,12 +78,7 @@ pub(crate) fn thumbprint(members: &[(&str, &str)]) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rows(kind: &str) -> Vec<Value> {
-        let lines = include_str!("../../tests/vectors/keys.jsonl").lines();
-        let rows = lines.map(|line| serde_json::from_str::<Value>(line).expect("a vector is JSON"));
-        rows.filter(|row| row["kind"] == kind).collect()
-    }
+    use crate::signing::tests::rows;
 
     fn bytes(value: &Value) -> Vec<u8> {
         URL_SAFE_NO_PAD.decode(value.as_str().expect("Base64")).expect("Base64")
