@@ -39,7 +39,7 @@ mod tests {
         let kms = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref(), &random).expect("a key");
         let xy = &kms.public_key().as_ref()[1..];
         let (x, y) = (URL_SAFE_NO_PAD.encode(&xy[..32]), URL_SAFE_NO_PAD.encode(&xy[32..]));
-        let jwk = serde_json::json!({ "x": x, "y": y });
+        let jwk = serde_json::json!({ "kty": "EC", "x": x, "y": y });
         let der = move |message: &[u8]| {
             let signature = kms.sign(&SystemRandom::new(), message).map_err(|_| "no random numbers")?;
             Ok(signature.as_ref().to_vec())

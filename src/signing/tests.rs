@@ -1,8 +1,10 @@
 //! The rows of `tests/vectors/keys.jsonl` and `key_files.jsonl`, and what holds for every key.
 
+#[path = "../../tests/signed/mod.rs"]
+mod signed;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, Kind};
@@ -23,30 +25,10 @@ fn base64(value: &Value) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(value.as_str().expect("Base64")).expect("Base64")
 }
 
-/// Checks a signature with a public JWK, by `ring` alone.
+/// Whether the private key of this JWK has signed the JWS.
 pub(super) fn verifies(jwk: &Value, algorithm: &str, jws: &str) -> bool {
-    let (message, signed) = jws.rsplit_once('.').expect("three parts");
-    let (message, signed) = (message.as_bytes(), base64(&signed.into()));
-    let rsa = |parameters| {
-        RsaPublicKeyComponents { n: base64(&jwk["n"]), e: base64(&jwk["e"]) }.verify(parameters, message, &signed)
-    };
-    let point = || [vec![4], base64(&jwk["x"]), base64(&jwk["y"])].concat();
-    let other = |algorithm: &'static dyn VerificationAlgorithm, key| {
-        UnparsedPublicKey::new(algorithm, key).verify(message, &signed)
-    };
-    let verified = match algorithm {
-        "RS256" => rsa(&signature::RSA_PKCS1_2048_8192_SHA256),
-        "RS384" => rsa(&signature::RSA_PKCS1_2048_8192_SHA384),
-        "RS512" => rsa(&signature::RSA_PKCS1_2048_8192_SHA512),
-        "PS256" => rsa(&signature::RSA_PSS_2048_8192_SHA256),
-        "PS384" => rsa(&signature::RSA_PSS_2048_8192_SHA384),
-        "PS512" => rsa(&signature::RSA_PSS_2048_8192_SHA512),
-        "ES256" => other(&signature::ECDSA_P256_SHA256_FIXED, point()),
-        "ES384" => other(&signature::ECDSA_P384_SHA384_FIXED, point()),
-        "EdDSA" => other(&signature::ED25519, base64(&jwk["x"])),
-        other => panic!("{other}"),
-    };
-    verified.is_ok()
+    let (message, signature) = jws.rsplit_once('.').expect("three parts");
+    signed::is_valid(jwk, algorithm, message.as_bytes(), &base64(&signature.into()))
 }
 
 fn public_jwk(key: &SigningKey) -> Value {

@@ -15,7 +15,7 @@ mod signed;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +26,7 @@ use client_credentials::{
 };
 use http::{Request, Response};
 use serde_json::Value;
+use signed::unix;
 
 const ENDPOINT: &str = "https://auth.example.com/token";
 
@@ -57,10 +58,6 @@ fn verified(jwt: &str, key: &SigningKey) -> Option<(Value, Value)> {
 
 fn claims(jwt: &str, key: &SigningKey) -> Value {
     verified(jwt, key).expect("a signature of this key").1
-}
-
-fn unix(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
 fn answer(status: u16, body: &str) -> Response<Vec<u8>> {

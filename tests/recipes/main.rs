@@ -16,7 +16,7 @@ mod workload_identity;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use client_credentials::test_util::Script;
 use client_credentials::{
@@ -24,6 +24,7 @@ use client_credentials::{
 };
 use http::{Request, Response};
 use serde_json::Value;
+use signed::unix;
 
 type BoxError = Box<dyn std::error::Error>;
 /// What a program of a page makes before it makes its source.
@@ -104,10 +105,6 @@ fn over(builder: TokenSourceBuilder, script: &Script) -> TokenSourceBuilder {
 fn are_in_time(claims: &Value, now: u64, longest: u64) -> bool {
     let time = |name: &str| claims[name].as_u64().expect("a number");
     time("iat") <= now && now < time("exp") && time("exp") - now <= longest && time("exp") - time("iat") <= longest
-}
-
-fn unix(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
 fn form(body: &[u8]) -> HashMap<String, String> {
