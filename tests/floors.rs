@@ -1,8 +1,7 @@
 //! The floor plan of DESIGN.md, "The modules", as a check: a module imports only from floors below
 //! its own, and a file has at most 250 lines of code.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod project;
 
 /// From the ground up. Modules on one floor do not know each other. `error`, `test_util` and `ureq`
 /// count as one module each.
@@ -57,18 +56,6 @@ fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
-/// All Rust files below a folder.
-fn files(folder: &Path, out: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files(&path, out);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            out.push(path);
-        }
-    }
-}
-
 struct Source {
     /// Relative to `src`, with slashes.
     file: String,
@@ -78,15 +65,7 @@ struct Source {
 
 impl Source {
     fn all() -> Vec<Self> {
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut paths = Vec::new();
-        files(&src, &mut paths);
-        let read = |path: PathBuf| {
-            let text = fs::read_to_string(&path).expect("a text");
-            let file = path.strip_prefix(&src).expect("a file of src").to_str().expect("a name").replace('\\', "/");
-            Self { file, code: code(&text) }
-        };
-        paths.into_iter().map(read).collect()
+        project::files("src", "rs").into_iter().map(|(file, text)| Self { file, code: code(&text) }).collect()
     }
 
     /// The module that this file is, or belongs to.

@@ -1,33 +1,13 @@
 //! The pages of the guide as a check: contents lists, headings and links.
 
+mod project;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use project::{files, read};
 
 /// A longer heading is cut in rustdoc's sidebar.
 const LONGEST_HEADING: usize = 24;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(root().join(path)).expect("a text").replace("\r\n", "\n")
-}
-
-/// All files below a folder whose names end in this way.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path, ending));
-        } else if path.extension().is_some_and(|extension| extension == ending) {
-            found.push(path);
-        }
-    }
-    found
-}
 
 /// The pages by the names of their modules in `src/guide.rs`.
 fn pages() -> BTreeMap<String, String> {
@@ -119,13 +99,13 @@ fn headings_fit_into_the_sidebar_and_have_anchors_of_their_own() {
 #[test]
 fn a_program_of_a_recipe_has_at_most_twelve_lines() {
     let mut checked = 0;
-    for path in files(&root().join("docs/recipes"), "md") {
-        for block in read(&path).split("```rust").skip(1) {
+    for (file, page) in files("docs/recipes", "md") {
+        for block in page.split("```rust").skip(1) {
             let (_, block) = block.split_once('\n').expect("a first line");
             let program = block.split_once("\n```").expect("an end").0.lines().map(str::trim);
             let is_code = |line: &&str| !(line.is_empty() || line.starts_with("use ") || line.starts_with("# "));
             let lines = program.filter(|line| is_code(line) && *line != "#").count();
-            assert!(lines <= 12, "{}: {lines} lines of {block}", path.display());
+            assert!(lines <= 12, "{file}: {lines} lines of {block}");
             checked += 1;
         }
     }
@@ -150,9 +130,7 @@ fn each_link_to_a_heading_of_the_guide_leads_to_one() {
         }
     }
     let mut texts: Vec<_> = pages.iter().map(|(name, page)| (name.clone(), page.clone())).collect();
-    for path in files(&root().join("src"), "rs") {
-        texts.push((path.display().to_string(), read(&path)));
-    }
+    texts.extend(files("src", "rs"));
     for (from, text) in &texts {
         for (_, target) in links(text).into_iter().filter(|(_, target)| !target.starts_with("http")) {
             let path = target.strip_prefix("crate::guide::").or_else(|| target.strip_prefix("guide::"));

@@ -1,8 +1,7 @@
 //! "Public items" of CONTRIBUTING.md as a check: it reads the documentation in `src` and finds what has no example, and
 //! what can fail and does not say how.
 
-use std::fs;
-use std::path::Path;
+mod project;
 
 /// A public function, type or trait, or a method of a public trait.
 struct Item {
@@ -56,19 +55,8 @@ fn items(file: &str, text: &str) -> Vec<Item> {
 }
 
 fn all_items() -> Vec<Item> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut folders, mut all) = (vec![src.clone()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let file = path.strip_prefix(&src).expect("a file of src").to_str().expect("a name").replace('\\', "/");
-                all.extend(items(&file, &fs::read_to_string(&path).expect("a text")));
-            }
-        }
-    }
+    let files = project::files("src", "rs");
+    let mut all: Vec<Item> = files.iter().flat_map(|(file, text)| items(file, text)).collect();
     // Nobody outside can name the trait that seals another, or see what is there for the fuzz targets.
     all.retain(|item| item.name() != "Sealed");
     all

@@ -1,29 +1,9 @@
 //! `docs/errors.md` as a check (D51): it quotes every text that the code shows to users, and no
 //! other. What a text says word for word is in `tests/teaching.rs`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod project;
 
 use client_credentials::{Reason, Verdict};
-
-fn read(path: impl AsRef<Path>) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(root.join(path)).expect("a text").replace("\r\n", "\n")
-}
-
-/// All Rust files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
 
 /// What the string literals of the code say that users do not read.
 const NOT_SHOWN: [&str; 11] = [
@@ -48,16 +28,14 @@ const NOT_SHOWN: [&str; 11] = [
 /// The texts of the code: its string literals of two words or more, with `<>` for each part that
 /// changes, and without punctuation at both ends.
 fn texts() -> Vec<(String, String)> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut texts = Vec::new();
-    for path in files(&src) {
-        let file = path.strip_prefix(&src).expect("a file of src").to_string_lossy().replace('\\', "/");
+    for (file, content) in project::files("src", "rs") {
         // Character references, and the heads of HTTP messages.
         let not_texts = ["guide.rs", "redact/escape.rs", "signing/tests.rs"];
         if not_texts.contains(&file.as_str()) || file.starts_with("test_util/server") {
             continue;
         }
-        let literals = literals(&code(&read(&path)));
+        let literals = literals(&code(&content));
         let constants: Vec<_> = literals
             .iter()
             .filter_map(|(before, text)| {
@@ -136,7 +114,7 @@ fn is_a_sentence(text: &str) -> bool {
 
 /// The texts that the page quotes: the paragraphs that are nothing but code.
 fn quoted() -> Vec<String> {
-    let page = read("docs/errors.md");
+    let page = project::read("docs/errors.md");
     let quotes = page.split("\n\n").filter_map(|part| {
         // A text with code in it is between two marks and spaces.
         let with_code = part.strip_prefix("`` ").and_then(|part| part.strip_suffix(" ``"));
@@ -168,7 +146,7 @@ fn d51_each_text_on_the_page_of_messages_is_in_the_code() {
 
 #[test]
 fn d51_the_page_of_messages_explains_each_word_of_an_event() {
-    let page = read("docs/errors.md");
+    let page = project::read("docs/errors.md");
     let reasons =
         [Reason::NoToken, Reason::Expiring, Reason::Refused, Reason::Forced].map(|reason| format!("{reason:?}"));
     let verdicts = [

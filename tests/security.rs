@@ -1,37 +1,20 @@
 //! SECURITY.md as a check: the tests and fuzz targets that hold its promises exist.
 
+mod project;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// All Rust files below a folder of tests or of modules, with their paths as modules.
-fn modules(folder: &Path, within: &str, out: &mut Vec<(String, PathBuf)>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
-        let module =
-            if ["main", "mod", "lib"].contains(&name) { within.to_owned() } else { format!("{within}::{name}") };
-        if path.is_dir() {
-            modules(&path, &module, out);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            out.push((module, path));
-        }
-    }
+/// The path of the module in this file.
+fn module(file: &str) -> String {
+    let path = file.trim_end_matches(".rs").split('/').filter(|name| !["main", "mod", "lib"].contains(name));
+    path.map(|name| format!("::{name}")).collect()
 }
 
 /// The full names of all tests, such as `agent::redirects::d23_...` or `redact::tests::...`.
 fn tests() -> BTreeSet<String> {
-    let mut files = Vec::new();
-    for folder in ["tests", "src"] {
-        modules(&root().join(folder), "", &mut files);
-    }
     let mut names = BTreeSet::new();
-    for (module, path) in files {
-        let text = fs::read_to_string(path).expect("a text");
+    for (file, text) in ["tests", "src"].iter().flat_map(|folder| project::files(folder, "rs")) {
+        let module = module(&file);
         let (mut inner, mut is_test) = (String::new(), false);
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(" {")) {
@@ -51,7 +34,7 @@ fn tests() -> BTreeSet<String> {
 
 /// What the last column of the tables names.
 fn named() -> Vec<String> {
-    let page = fs::read_to_string(root().join("SECURITY.md")).expect("a page");
+    let page = project::read("SECURITY.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix('|')?.trim_end().strip_suffix('|')?.rsplit('|').next());
     rows.flat_map(|column| column.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
@@ -68,7 +51,7 @@ fn is_test(name: &str, tests: &BTreeSet<String>) -> bool {
 #[test]
 fn every_test_and_fuzz_target_that_holds_a_promise_exists() {
     let tests = tests();
-    let is_target = |name: &str| root().join(format!("fuzz/fuzz_targets/{name}.rs")).is_file();
+    let is_target = |name: &str| project::root().join(format!("fuzz/fuzz_targets/{name}.rs")).is_file();
     let names = named();
     let missing: Vec<_> = names.iter().filter(|name| !is_test(name, &tests) && !is_target(name)).collect();
     assert!(missing.is_empty(), "SECURITY.md names what does not exist: {missing:#?}");
