@@ -1,10 +1,9 @@
 //! Texts of which each attempt at a token request makes a new one: signed assertions, and what
 //! closures return. Imports `error`, `instance`, `redact`, `transport`.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 
-use crate::error::{Error, Failed};
+use crate::error::{BoxError, Error, Failed};
 use crate::instance::Instance;
 use crate::redact::Secret;
 use crate::transport::Attempt;
@@ -54,7 +53,6 @@ impl Made {
     }
 }
 
-type BoxError = Box<dyn StdError + Send + Sync>;
 type Closure = dyn Fn() -> Result<Secret, BoxError> + Send + Sync;
 
 /// A closure that returns the text.

@@ -24,6 +24,9 @@ pub use transport::{NoAnswer, TransportError, TransportErrorKind};
 use crate::redact::Excerpt;
 
 type Cause = Arc<dyn StdError + Send + Sync>;
+/// Any error, as a closure of the program returns it. The documentation shows what is on the right, so
+/// the trait has its full name.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reason why there is no token, or why a request was not authorized.
 ///

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Cause, Error};
+use super::{BoxError, Cause, Error};
 
 /// The token request got no complete response, because of the network, TLS or a timeout.
 ///
@@ -199,7 +199,7 @@ const WANTS_CERTIFICATE: [&str; 8] = [
 #[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
-    cause: Box<dyn StdError + Send + Sync>,
+    cause: BoxError,
     /// Replaces the text of the kind.
     detail: Option<&'static str>,
     limit: Option<&'static str>,
@@ -214,7 +214,7 @@ impl TransportError {
     /// let error = TransportError::new(TransportErrorKind::Connect, "connection refused");
     /// assert_eq!(error.to_string(), "connection refused");
     /// ```
-    pub fn new(kind: TransportErrorKind, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn new(kind: TransportErrorKind, cause: impl Into<BoxError>) -> Self {
         Self { kind, cause: cause.into(), detail: None, limit: None }
     }
 

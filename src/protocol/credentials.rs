@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, Failed};
+use crate::error::{BoxError, Error, Failed};
 use crate::instance::Instance;
 use crate::made::{Context, Made, Maker, Provided};
 use crate::protocol::authentication::{Authentication, check};
@@ -14,9 +14,8 @@ use crate::redact::Secret;
 use crate::signing::{SigningKey, assertion::Assertion, makers};
 use crate::transport::Attempt;
 
-type ProviderError = Box<dyn std::error::Error + Send + Sync>;
 /// Returns a secret, and the id that belongs to it if that is not fixed.
-type Provider = dyn Fn() -> Result<(Option<String>, Secret), ProviderError> + Send + Sync;
+type Provider = dyn Fn() -> Result<(Option<String>, Secret), BoxError> + Send + Sync;
 
 /// The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3).
 ///
@@ -124,7 +123,7 @@ impl Credentials {
     #[must_use]
     pub fn with_secret_from<F>(client_id: impl Into<String>, provider: F) -> Self
     where
-        F: Fn() -> Result<Secret, ProviderError> + Send + Sync + 'static,
+        F: Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     {
         let provider = move || Ok((None, provider()?));
         Self::with(Some(client_id.into()), SecretFrom::Provider(Arc::new(provider), Instance::default()))
@@ -156,7 +155,7 @@ impl Credentials {
     #[must_use]
     pub fn with_id_and_secret_from<F>(provider: F) -> Self
     where
-        F: Fn() -> Result<(String, Secret), ProviderError> + Send + Sync + 'static,
+        F: Fn() -> Result<(String, Secret), BoxError> + Send + Sync + 'static,
     {
         let provider = move || provider().map(|(client_id, secret)| (Some(client_id), secret));
         Self::with(None, SecretFrom::Provider(Arc::new(provider), Instance::default()))
@@ -208,7 +207,7 @@ impl Credentials {
     #[must_use]
     pub fn with_key_from<F>(client_id: impl Into<String>, provider: F) -> Self
     where
-        F: Fn() -> Result<SigningKey, ProviderError> + Send + Sync + 'static,
+        F: Fn() -> Result<SigningKey, BoxError> + Send + Sync + 'static,
     {
         Self::made_by(client_id.into(), Arc::new(makers::KeyFrom::new(provider)))
     }
@@ -254,7 +253,7 @@ impl Credentials {
     #[must_use]
     pub fn with_assertion_from<F>(client_id: impl Into<String>, provider: F) -> Self
     where
-        F: Fn() -> Result<Secret, ProviderError> + Send + Sync + 'static,
+        F: Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     {
         let client_id = client_id.into();
         let what = |client_id: &str| Failed::Assertion { client_id: client_id.to_owned() };

@@ -1,12 +1,11 @@
 //! The parameters and headers of a token request that have no method of their own. A parameter is
 //! fixed, or new for each attempt. Imports `error`, `made`, `redact`, `signing`, `protocol::request`.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::error::{Error, Failed};
+use crate::error::{BoxError, Error, Failed};
 use crate::made::{Maker, Provided};
 use crate::protocol::request::TokenRequest;
 use crate::redact::Secret;
@@ -76,7 +75,7 @@ impl TokenRequest {
     /// ```
     pub fn parameter_from<F>(self, name: &str, provider: F) -> Result<Self, Error>
     where
-        F: Fn() -> Result<Secret, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+        F: Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     {
         let what = |name: &str| Failed::Parameter { name: name.to_owned() };
         self.made_parameter(name, Arc::new(Provided::new(what, name, provider)))

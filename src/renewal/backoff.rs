@@ -106,11 +106,10 @@ mod tests {
 
     #[test]
     fn d35_what_is_retried_is_what_says_that_it_may_succeed_later() {
-        use crate::error::{Failed, TransportError, TransportErrorKind as Kind};
+        use crate::error::{BoxError, Failed, TransportError, TransportErrorKind as Kind};
 
         let failed = |kind| TransportError::new(kind, "no").into_error("auth.example.com", true, "");
-        let sealed: Box<dyn std::error::Error + Send + Sync> = "sealed".into();
-        let unread = Error::credentials(Failed::IdAndSecret, sealed);
+        let unread = Error::credentials(Failed::IdAndSecret, BoxError::from("sealed"));
         let errors = [Kind::Connect, Kind::Closed, Kind::Timeout, Kind::Tls, Kind::BodyTooLarge, Kind::Other]
             .map(failed)
             .into_iter()

@@ -1,10 +1,12 @@
-//! The compact form of a JWT (RFC 7515 section 7.1, RFC 7519). Imports `redact`, `signing`.
+//! The compact form of a JWT (RFC 7515 section 7.1, RFC 7519). Imports `error`, `redact`,
+//! `signing`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::error::BoxError;
 use crate::redact::Secret;
-use crate::signing::{BoxError, SigningKey};
+use crate::signing::SigningKey;
 
 /// Signs this header and this payload.
 pub(crate) fn compact(header: &[u8], payload: &[u8], key: &SigningKey) -> Result<Secret, BoxError> {

@@ -1,12 +1,12 @@
 //! Makers of assertions whose key is not fixed: it comes from a closure, or is the client secret.
 //! Imports `error`, `instance`, `made`, `redact`, `signing`, `signing::assertion`, `transport`.
 
-use crate::error::{Error, Failed};
+use crate::error::{BoxError, Error, Failed};
 use crate::instance::Instance;
 use crate::made::{Context, Made, Maker};
 use crate::redact::Secret;
+use crate::signing::SigningKey;
 use crate::signing::assertion::Assertion;
-use crate::signing::{BoxError, SigningKey};
 use crate::transport::Attempt;
 
 /// Signs with the key that a closure returns.

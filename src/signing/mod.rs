@@ -18,11 +18,10 @@ pub(crate) mod private_key;
 mod public_key;
 mod unusable;
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{BoxError, Error};
 use crate::instance::Instance;
 use crate::signing::algorithm::Algorithm;
 use crate::signing::certificate::Certificates;
@@ -33,7 +32,6 @@ use crate::signing::private_key::PrivateKey;
 use crate::signing::public_key::{PublicKey, thumbprint};
 use crate::signing::unusable::Unusable;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
 type Closure = dyn Fn(&[u8]) -> Result<Vec<u8>, BoxError> + Send + Sync;
 
 /// A private key, or a service that holds one and signs with it.
@@ -201,7 +199,7 @@ impl SigningKey {
     #[must_use]
     pub fn external<F>(algorithm: Algorithm, sign: F) -> Self
     where
-        F: Fn(&[u8]) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+        F: Fn(&[u8]) -> Result<Vec<u8>, BoxError> + Send + Sync + 'static,
     {
         Self::with(Signer::External(Box::new(sign), Instance::default()), None, Some(algorithm))
     }
