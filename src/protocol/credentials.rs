@@ -425,15 +425,15 @@ impl Credentials {
                         Error::credentials(failed.unwrap_or(Failed::IdAndSecret), cause)
                     })?,
                 };
-                let client_id = id.as_ref().or(client_id.as_ref());
-                let client_id = client_id.map_or("", String::as_str);
+                let client_id = id.as_deref().or(client_id.as_deref()).unwrap_or_default();
+                let context = context(client_id, audience);
                 #[cfg(feature = "keys")]
                 if let Sent::Assertion(sign) = sent {
                     check("id", client_id)?;
-                    let made = sign(&secret, context(client_id, audience), attempt)?;
+                    let made = sign(&secret, context, attempt)?;
                     return Ok(Authentication::Assertion { client_id: client_id.to_owned(), made });
                 }
-                present(client_id, secret, *sent, *id_in_body)
+                present(context, secret, *sent, *id_in_body)
             }
             Method::Assertion { client_id, maker } => {
                 check("id", client_id)?;
@@ -454,17 +454,16 @@ impl Credentials {
     /// closure.
     pub(crate) fn identity(&self, audience: Option<&str>) -> Result<(Authentication, Option<Instance>), Error> {
         match &self.0 {
-            Method::Secret { client_id, secret: SecretFrom::Provider(_, instance), sent, id_in_body } => {
+            Method::Secret { client_id, secret, sent, id_in_body } => {
                 // Each encoding writes this differently, so how the secret is sent is part of the
                 // key.
                 const ANY: &str = "+ ";
+                let (secret, instance) = match secret {
+                    SecretFrom::Value(secret) => (secret.clone(), None),
+                    SecretFrom::Provider(_, instance) => (Secret::from(ANY), Some(instance.clone())),
+                };
                 let client_id = client_id.as_deref().unwrap_or(ANY);
-                let shown = present(client_id, Secret::from(ANY), *sent, *id_in_body)?;
-                Ok((shown, Some(instance.clone())))
-            }
-            Method::Secret { client_id, secret: SecretFrom::Value(secret), sent, id_in_body } => {
-                let client_id = client_id.as_deref().unwrap_or_default();
-                Ok((present(client_id, secret.clone(), *sent, *id_in_body)?, None))
+                Ok((present(context(client_id, audience), secret, *sent, *id_in_body)?, instance))
             }
             Method::Assertion { client_id, maker } => {
                 check("id", client_id)?;
@@ -496,7 +495,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Result<Authentication, Error> {
+fn present(context: Context<'_>, secret: Secret, sent: Sent, id_in_body: bool) -> Result<Authentication, Error> {
+    let client_id = context.client_id.unwrap_or_default();
     check("id", client_id)?;
     check("secret", secret.secret())?;
     match sent {
@@ -510,7 +510,7 @@ fn present(client_id: &str, secret: Secret, sent: Sent, id_in_body: bool) -> Res
         // Only for a cache key.
         #[cfg(feature = "keys")]
         Sent::Assertion(_) => {
-            let made = Made::recipe(secret.secret().to_owned());
+            let made = Made::recipe([&format!("{:?}", context.audience), secret.secret()].concat());
             Ok(Authentication::Assertion { client_id: client_id.to_owned(), made })
         }
     }

@@ -22,7 +22,7 @@ fn sources_with_the_same_key_share_and_with_other_claims_do_not() {
     let plain = || Assertion::new(key.clone());
     let with = |assertion: Assertion| (Credentials::with_assertion("id", assertion), question());
     assert!(share(with(plain()), with(plain())));
-    assert!(share(with(plain()), (with_same_pem(&key), question())));
+    assert!(share(with(plain()), (Credentials::with_key("id", key.clone()), question())));
     for other in [
         plain().issuer("x"),
         plain().subject("x"),
@@ -37,10 +37,6 @@ fn sources_with_the_same_key_share_and_with_other_claims_do_not() {
     }
     assert!(!share(with(plain()), (Credentials::with_assertion("id", plain()), question().issuer("x"))));
     assert!(!share(with(plain()), (Credentials::with_assertion("other", plain()), question())));
-}
-
-fn with_same_pem(key: &SigningKey) -> Credentials {
-    Credentials::with_key("id", key.clone())
 }
 
 #[test]
@@ -77,4 +73,10 @@ fn a_secret_that_signs_is_another_proof_than_one_that_is_sent() {
     assert!(share((secret().in_assertion(), question()), (secret().in_assertion(), question())));
     assert!(!share((secret().in_assertion(), question()), (secret(), question())));
     assert!(!share((secret().in_assertion(), question()), (secret().in_body(), question())));
+    // It says for whom it is.
+    assert!(!share((secret().in_assertion(), question()), (secret().in_assertion(), question().issuer("x"))));
+    let provided = Credentials::with_secret_from("id", || Ok(Secret::from("s"))).in_assertion();
+    assert!(share((provided.clone(), question()), (provided.clone(), question())));
+    assert!(!share((provided.clone(), question()), (provided, question().issuer("x"))));
+    assert!(share((secret(), question()), (secret(), question().issuer("x"))));
 }
