@@ -35,8 +35,8 @@ pub(crate) struct Context<'a> {
 /// A text for one attempt.
 pub(crate) struct Made {
     pub(crate) text: Secret,
-    /// Equal for texts of which a server that refused one refuses the other: names the key that signed
-    /// it. If there is none, the text itself is compared.
+    /// The key that signed the text: a server that refused one text of a key refuses the next one, too.
+    /// Without a key, the text itself is compared.
     pub(crate) mark: Option<Arc<str>>,
     /// The algorithm and the audience, if it was signed here.
     pub(crate) signed: Option<(&'static str, String)>,

@@ -32,11 +32,9 @@ impl fmt::Display for ConfigurationError {
 
 impl StdError for ConfigurationError {}
 
-/// The client secret could not be read, because the closure of
-/// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) returned an error, or an
-/// assertion could not be signed, because the closure of
-/// [`SigningKey::external`](crate::SigningKey::external) did. That error is the `source` of this
-/// one.
+/// A closure of the program returned an error, so there is no client secret, key, assertion or
+/// parameter for the token request, or no signature. The text says which. That error is the `source`
+/// of this one.
 ///
 /// # Examples
 ///

@@ -63,8 +63,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     /// A setting of the program is wrong or missing. The text names it.
     Configuration(Arc<ConfigurationError>),
-    /// The client secret could not be read, because the closure of
-    /// [`Credentials::with_secret_from`](crate::Credentials::with_secret_from) failed, or an
+    /// A closure that returns the client secret, a key, an assertion or a parameter failed, or an
     /// assertion could not be signed. It may succeed later.
     Credentials(Arc<CredentialsError>),
     /// The origin of the request is not allowed to receive this token. Nothing was sent.

@@ -33,7 +33,7 @@ pub(crate) enum Authentication {
     Nothing,
 }
 
-/// Equal for what is sent in the same way.
+/// If two have equal hashes, a server that refused one refuses the other as well.
 impl Hash for Authentication {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {

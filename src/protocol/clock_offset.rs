@@ -15,7 +15,8 @@ pub(crate) fn server_ahead(date: &[u8], now: SystemTime) -> Option<i64> {
 }
 
 /// Returns how many seconds to add to our clock for the time in an assertion, in place of those that
-/// are `known`. `None` if that is no news, or more than a day: such a clock is not followed.
+/// are `known`. `None` if the difference has not changed, or is more than a day: such a clock is not
+/// followed.
 pub(crate) fn correction(server_ahead: i64, known: i32) -> Option<i32> {
     const LEAST: u32 = 3;
     const MOST: u32 = 24 * 60 * 60;

@@ -23,7 +23,7 @@ use crate::transport::Attempt;
 /// |---|---|
 /// | `iss` | [`issuer`](Self::issuer), else the client id |
 /// | `sub` | [`subject`](Self::subject), else, for client authentication, the issuer |
-/// | `aud` | [`audience`](Self::audience), else what the token request knows of the server |
+/// | `aud` | [`audience`](Self::audience), else the issuer of the server if it is known, else the URL of the token endpoint |
 /// | `iat` | ten seconds before it is signed, for clocks that are a little behind ours |
 /// | `exp` | [`lifetime`](Self::lifetime) after `iat` |
 /// | `jti` | 16 random bytes in Base64url, so that no two are the same |
@@ -188,9 +188,9 @@ impl Assertion {
         Ok(self)
     }
 
-    /// Sets how long the assertion is valid, from `iat` to `exp`, which is ten seconds less from
-    /// the moment it is signed. Default: 60 seconds. Fractions of a second are dropped; less than 11
-    /// seconds count as 11.
+    /// Sets the time from `iat` to `exp`. Since `iat` is ten seconds back, the assertion is valid for
+    /// ten seconds less. Default: 60 seconds. Fractions of a second are dropped; less than 11 seconds
+    /// count as 11.
     ///
     /// It is used at once, so a short time is enough; servers refuse long ones.
     ///

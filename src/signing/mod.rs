@@ -178,9 +178,9 @@ impl SigningKey {
     /// Makes a key that stays elsewhere: in a KMS, an HSM, a TPM, or an agent. The closure gets the
     /// bytes to sign and returns the signature.
     ///
-    /// It hashes the bytes, if the service wants their digest. An ECDSA signature may be DER or R
-    /// and S (RFC 7518 section 3.4). The closure is called for each assertion. If it fails, the
-    /// error is [`Error::Credentials`], whose source is the closure's error.
+    /// If the service signs digests, the closure hashes the bytes first. An ECDSA signature may be
+    /// DER, or R and S (RFC 7518 section 3.4). The closure is called for each assertion. If it fails,
+    /// the error is [`Error::Credentials`], whose source is the closure's error.
     ///
     /// The public key is not known, unless [`certificate`](Self::certificate) names it. So tokens
     /// are shared only between sources whose keys are clones of this value.
