@@ -399,7 +399,7 @@ fn an_assertion_is_accepted_once() {
     }));
     source.token().expect("the first use");
     let error = source.renew().expect_err("the second use").to_string();
-    assert!(error.contains("invalid_client") && error.contains("check the client id, the assertion"), "{error}");
+    assert!(error.contains("invalid_client") && error.contains("check the client id, and the issuer"), "{error}");
     // It was read once more after the refusal, and not sent again, because it was the same.
     assert_eq!((token_requests("replayed"), *read.lock().expect("a number")), (2, 3));
 }

@@ -90,7 +90,9 @@ impl Sent {
             Proof::Provided { expired: Some(seconds) } => {
                 format!("the assertion expired {} ago; does something still write it?", rough(*seconds))
             }
-            Proof::Provided { .. } => String::from("check the client id, the assertion, and whom it is issued for"),
+            Proof::Provided { .. } => {
+                String::from("check the client id, and the issuer, the subject and the audience of the assertion")
+            }
             Proof::IdAlone | Proof::Nothing => String::from(
                 "check the client id, and what the server expects with it: a secret (Credentials::new), a key \
                  (Credentials::with_key) or a certificate (UreqTransport::with_client_certificate)",

@@ -22,8 +22,8 @@ fn a_refused_client_assertion_says_what_was_sent_and_what_to_check() {
     assert_eq!(
         refused(provided, question(), 401, r#"{"error":"invalid_client"}"#),
         "token request to auth.example.com: denied with status 401, invalid_client (sent: a client assertion of your \
-         own, a form, audience \"https://api.example.com\", no scope); check the client id, the assertion, and whom it \
-         is issued for"
+         own, a form, audience \"https://api.example.com\", no scope); check the client id, and the issuer, the \
+         subject and the audience of the assertion"
     );
 }
 
