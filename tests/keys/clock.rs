@@ -10,14 +10,25 @@ fn server(script: &Script, key: &SigningKey, ahead: i64, error: &'static str, da
             let now = unix(clock.now().wall()).checked_add_signed(ahead).expect("a time");
             let claims = claims(&form(request)["client_assertion"], &key);
             let valid = claims["iat"].as_u64() <= Some(now) && claims["exp"].as_u64() > Some(now);
-            let mut answer = if valid { token("t") } else { answer(401, error) };
-            if dated {
-                let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now));
-                answer.headers_mut().insert("date", date.parse().expect("a header"));
-            }
-            Ok(answer)
+            let answer = if valid { token("t") } else { answer(401, error) };
+            Ok(if dated { with_date(answer, now) } else { answer })
         });
     }
+}
+
+/// A token endpoint that refuses whatever it gets, once, by a clock of its own.
+fn refusal(script: &Script, ahead: i64) {
+    let clock = script.clock();
+    script.answer(move |_, _| {
+        let now = unix(clock.now().wall()).checked_add_signed(ahead).expect("a time");
+        Ok(with_date(answer(401, INVALID_CLIENT), now))
+    });
+}
+
+fn with_date(mut answer: Response<Vec<u8>>, now: u64) -> Response<Vec<u8>> {
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now));
+    answer.headers_mut().insert("date", date.parse().expect("a header"));
+    answer
 }
 
 const INVALID_CLIENT: &str = r#"{"error":"invalid_client"}"#;
@@ -73,15 +84,8 @@ fn nothing_is_corrected_without_a_date_or_by_more_than_a_day_or_by_another_refus
 fn anyone_on_the_network_path_could_have_sent_a_date_over_plain_http() {
     for (endpoint, requests) in [("http://auth.example.com/token", 1), ("http://127.0.0.1:8080/token", 2)] {
         let (script, key) = (Script::new(), key());
-        for _ in 0..2 {
-            let clock = script.clock();
-            script.answer(move |_, _| {
-                let mut answer = answer(401, INVALID_CLIENT);
-                let date = httpdate::fmt_http_date(clock.now().wall() + Duration::from_secs(300));
-                answer.headers_mut().insert("date", date.parse().expect("a header"));
-                Ok(answer)
-            });
-        }
+        refusal(&script, 300);
+        refusal(&script, 300);
         let request = TokenRequest::dangerously_over_plain_http(endpoint).expect("a request");
         let source = TokenSource::builder(with_key(&key), request.audience("https://api.example.com"));
         let source = source.transport(script.clone()).clock(script.clock()).retries(0).build().expect("a source");
@@ -93,15 +97,8 @@ fn anyone_on_the_network_path_could_have_sent_a_date_over_plain_http() {
 #[test]
 fn a_second_refusal_says_how_wrong_the_clock_is() {
     let (script, key) = (Script::new(), key());
-    for _ in 0..2 {
-        let clock = script.clock();
-        script.answer(move |_, _| {
-            let mut answer = answer(401, INVALID_CLIENT);
-            let date = httpdate::fmt_http_date(clock.now().wall() - Duration::from_secs(312));
-            answer.headers_mut().insert("date", date.parse().expect("a header"));
-            Ok(answer)
-        });
-    }
+    refusal(&script, -312);
+    refusal(&script, -312);
     let source = builder(with_key(&key), &script).retries(0).build().expect("a source");
     let error = source.token().expect_err("an error").to_string();
     assert!(error.ends_with("; this machine's clock is 312 s ahead of the server's"), "{error}");
@@ -111,13 +108,7 @@ fn a_second_refusal_says_how_wrong_the_clock_is() {
 #[test]
 fn an_assertion_from_elsewhere_is_not_repeated_for_the_clock_and_says_when_it_expired() {
     let script = Script::new();
-    let clock = script.clock();
-    script.answer(move |_, _| {
-        let mut answer = answer(401, INVALID_CLIENT);
-        let date = httpdate::fmt_http_date(clock.now().wall() + Duration::from_secs(3600));
-        answer.headers_mut().insert("date", date.parse().expect("a header"));
-        Ok(answer)
-    });
+    refusal(&script, 3600);
     let expired = unix(script.clock().now().wall()) - 7200;
     let jwt =
         format!("{}.{}.sig", URL_SAFE_NO_PAD.encode("{}"), URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{expired}}}"#)));
