@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use client_credentials::{Assertion, Attempt, Credentials, Moment, SigningKey, TokenRequest};
-use client_credentials_fuzz::reading::{base64_decoded, json_names, records};
+use client_credentials_fuzz::reading::{base64url_decoded, json_names, records};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
@@ -103,9 +103,9 @@ fuzz_target!(|data: &[u8]| {
     assert_ne!(text, jwt(8));
     let parts: Vec<&str> = text.split('.').collect();
     assert_eq!(parts.len(), 3);
-    assert_eq!(base64url_decoded(parts[2]).len(), 64);
+    assert_eq!(base64url_decoded(parts[2]).expect("Base64url").len(), 64);
     for (part, expected) in [(parts[0], headers), (parts[1], claims)] {
-        let json = base64url_decoded(part);
+        let json = base64url_decoded(part).expect("Base64url");
         let read: BTreeMap<String, Value> = serde_json::from_slice(&json).expect("an object");
         assert_eq!(json_names(&json), read.keys().cloned().collect::<Vec<_>>(), "twice, or not sorted");
         // As text, since reading a number with many digits may round it.
@@ -121,10 +121,4 @@ fn sent(assertion: &Assertion, jti: [u8; 16]) -> String {
     let sent = request.encode(&credentials, &Attempt::new(now, jti)).expect("a signature");
     let mut pairs = form_urlencoded::parse(sent.body());
     pairs.find(|(name, _)| name == "client_assertion").expect("an assertion").1.into_owned()
-}
-
-fn base64url_decoded(text: &str) -> Vec<u8> {
-    assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
-    let padding = "=".repeat(text.len().next_multiple_of(4) - text.len());
-    base64_decoded((text.replace('-', "+").replace('_', "/") + &padding).as_bytes()).expect("Base64")
 }

@@ -11,7 +11,7 @@
 #![no_main]
 
 use client_credentials::{Algorithm, Assertion, Attempt, Credentials, SigningKey, TokenRequest};
-use client_credentials_fuzz::reading::base64_decoded;
+use client_credentials_fuzz::reading::base64url_decoded;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -45,9 +45,8 @@ fn signature(answer: &[u8], size: usize) -> Option<Vec<u8>> {
     let credentials = Credentials::with_assertion("id", Assertion::new(key));
     let sent = request.encode(&credentials, &Attempt::default()).ok()?;
     let body = String::from_utf8(sent.into_body()).expect("a form");
-    let signature = body.rsplit('.').next().expect("three parts").replace('-', "+").replace('_', "/");
-    let padding = "=".repeat(signature.len().next_multiple_of(4) - signature.len());
-    Some(base64_decoded((signature + &padding).as_bytes()).expect("Base64"))
+    let signature = body.rsplit('.').next().expect("three parts");
+    Some(base64url_decoded(signature).expect("Base64url"))
 }
 
 /// Guesses where the numbers are, and encodes them again.

@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use client_credentials::{Error, SigningKey};
+use client_credentials_fuzz::escapes::base64;
 use libfuzzer_sys::fuzz_target;
 
 const LABELS: [&str; 6] =
@@ -40,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         b'p' => (SigningKey::from_pem(text), text.to_vec()),
         _ => {
             let label = LABELS[usize::from(choice) % LABELS.len()];
-            let base64 = base64(text);
+            let base64 = base64(text, b"+/", "==");
             let pem = format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n");
             (SigningKey::from_pem(&pem), [text, b" ", base64.as_bytes()].concat())
         }
@@ -86,17 +87,4 @@ fn assert_is_from_the_source(error: &Error) {
     for window in text.as_bytes().windows(6) {
         assert!(TEXTS.contains(window), "{:?} of {text:?} is not in the source", window.escape_ascii().to_string());
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let used = digit <= chunk.len();
-            text.push(if used { char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]) } else { '=' });
-        }
-    }
-    text
 }

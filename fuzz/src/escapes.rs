@@ -39,10 +39,10 @@ pub fn escape(which: u8, text: &str) -> String {
         }
         8 => text.encode_utf16().fold(String::new(), |out, unit| out + &format!("\\u{unit:04x}")),
         9 => text.encode_utf16().fold(String::new(), |out, unit| out + &format!("\\u{unit:04X}")),
-        10 => base64(text, b"+/", "=="),
-        11 => base64(text, b"+/", ""),
-        12 => base64(text, b"-_", ""),
-        13 => base64(text, b"-_", "")
+        10 => base64(text.as_bytes(), b"+/", "=="),
+        11 => base64(text.as_bytes(), b"+/", ""),
+        12 => base64(text.as_bytes(), b"-_", ""),
+        13 => base64(text.as_bytes(), b"-_", "")
             .as_bytes()
             .chunks(7)
             .fold(String::new(), |out, line| out + &String::from_utf8_lossy(line) + "\r\n"),
@@ -51,9 +51,11 @@ pub fn escape(which: u8, text: &str) -> String {
     }
 }
 
-fn base64(text: &str, last: &[u8; 2], padding: &str) -> String {
+/// Base64 with these two last digits, and with as much of this padding as belongs there.
+#[must_use]
+pub fn base64(bytes: &[u8], last: &[u8; 2], padding: &str) -> String {
     let mut out = String::new();
-    for group in text.as_bytes().chunks(3) {
+    for group in bytes.chunks(3) {
         let bits = group.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
         for at in 0..=group.len() {
             let digit = (bits >> (18 - 6 * at) & 63) as u8;

@@ -58,6 +58,16 @@ pub fn base64_decoded(text: &[u8]) -> Option<Vec<u8>> {
     (bits & ((1 << held) - 1) == 0).then_some(out)
 }
 
+/// Base64 with the alphabet for URLs and without padding, strictly read.
+#[must_use]
+pub fn base64url_decoded(text: &str) -> Option<Vec<u8>> {
+    if text.contains(['+', '/', '=']) {
+        return None;
+    }
+    let padding = "=".repeat(text.len().next_multiple_of(4) - text.len());
+    base64_decoded((text.replace('-', "+").replace('_', "/") + &padding).as_bytes())
+}
+
 /// `application/x-www-form-urlencoded`, with the names and values of invalid UTF-8 made legible.
 #[must_use]
 pub fn form_pairs(body: &[u8]) -> Vec<(String, String)> {
@@ -116,6 +126,10 @@ mod tests {
         }
         for bad in ["Zg", "Zg=", "Zh==", "Z===", "Zm9v!a==", "Zm9\n"] {
             assert_eq!(base64_decoded(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(base64url_decoded("-_8").as_deref(), Some(&[0xfb, 0xff][..]));
+        for bad in ["+/8", "-_8=", "-_9", "-"] {
+            assert_eq!(base64url_decoded(bad), None, "{bad}");
         }
     }
 
