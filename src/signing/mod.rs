@@ -111,8 +111,7 @@ impl SigningKey {
     }
 
     fn read(text: &[u8]) -> Result<Self, Unusable> {
-        let marks = b"\xef\xbb\xbf\"' \t\r\n";
-        if text.iter().find(|byte| !marks.contains(byte)) == Some(&b'{') {
+        if pem::unwrapped(text).first() == Some(&b'{') {
             return Self::read_jwk(std::str::from_utf8(text).map_err(|_| Unusable::NotJwk)?);
         }
         let file = File::read(text)?;

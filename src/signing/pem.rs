@@ -127,6 +127,12 @@ fn openssh(body: &[u8]) -> Unusable {
     }
 }
 
+/// Returns the text without what may be before a key: white space, quotes, a byte order mark.
+pub(crate) fn unwrapped(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\"'".contains(byte));
+    &text[start.unwrap_or(text.len())..]
+}
+
 /// Says what a text is that has no section of PEM.
 fn diagnosed(text: &[u8]) -> Unusable {
     if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
@@ -136,9 +142,7 @@ fn diagnosed(text: &[u8]) -> Unusable {
         // The version of a PFX (RFC 7292 section 4).
         return if der.unsigned() == Some(&[3]) { Unusable::Pkcs12 } else { Unusable::Der };
     }
-    // A byte order mark and quotes do not matter.
-    let start = text.iter().position(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf\"'".contains(byte));
-    let text = &text[start.unwrap_or(text.len())..];
+    let text = unwrapped(text);
     if ["ssh-", "ecdsa-sha2-"].iter().any(|start| text.starts_with(start.as_bytes())) {
         return Unusable::SshPublic;
     }
