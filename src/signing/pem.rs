@@ -31,10 +31,13 @@ impl File {
             let (body, after) = split(inner, &end).ok_or(Unusable::Cut)?;
             rest = after;
             let format = match label {
-                b"PRIVATE KEY" => Format::Pkcs8,
-                b"RSA PRIVATE KEY" => Format::Pkcs1(Kind::Rsa),
-                b"RSA-PSS PRIVATE KEY" => Format::Pkcs1(Kind::RsaPss),
-                b"EC PRIVATE KEY" => Format::Sec1,
+                b"PRIVATE KEY" => Ok(Format::Pkcs8),
+                b"RSA PRIVATE KEY" => Ok(Format::Pkcs1(Kind::Rsa)),
+                b"RSA-PSS PRIVATE KEY" => Ok(Format::Pkcs1(Kind::RsaPss)),
+                b"EC PRIVATE KEY" => Ok(Format::Sec1),
+                b"ENCRYPTED PRIVATE KEY" => Err(Unusable::Encrypted),
+                b"OPENSSH PRIVATE KEY" => Err(openssh(body)),
+                b"DSA PRIVATE KEY" => Err(Unusable::OtherAlgorithm),
                 b"CERTIFICATE" | b"X509 CERTIFICATE" => {
                     certificates.push(decoded(body).ok_or(Unusable::CertificateDamaged)?);
                     continue;
@@ -43,25 +46,13 @@ impl File {
                     has_public = true;
                     continue;
                 }
-                b"ENCRYPTED PRIVATE KEY" => {
-                    unusable = unusable.or(Some(Unusable::Encrypted));
-                    continue;
-                }
-                b"OPENSSH PRIVATE KEY" => {
-                    unusable = unusable.or(Some(openssh(body)));
-                    continue;
-                }
-                b"DSA PRIVATE KEY" => {
-                    unusable = unusable.or(Some(Unusable::OtherAlgorithm));
-                    continue;
-                }
                 _ => continue,
             };
-            // `Proc-Type: 4,ENCRYPTED` (RFC 1421 section 4.6.1.1).
-            if split(body, b"ENCRYPTED").is_some() {
-                unusable = unusable.or(Some(Unusable::Encrypted));
-            } else {
-                keys.push((format, decoded(body).ok_or(Unusable::NotBase64)?));
+            match format {
+                // `Proc-Type: 4,ENCRYPTED` (RFC 1421 section 4.6.1.1).
+                Ok(_) if split(body, b"ENCRYPTED").is_some() => unusable = unusable.or(Some(Unusable::Encrypted)),
+                Ok(format) => keys.push((format, decoded(body).ok_or(Unusable::NotBase64)?)),
+                Err(reason) => unusable = unusable.or(Some(reason)),
             }
         }
         if rest.len() == text.len() {
