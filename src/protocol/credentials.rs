@@ -1,5 +1,6 @@
 //! The client, and how it authenticates at the token endpoint (RFC 6749 section 2.3). Imports `error`,
-//! `instance`, `made`, `redact`, `signing`, `transport`, and from `protocol` the modules `authentication`, `basic`.
+//! `instance`, `made`, `redact`, `signing`, `transport`, and from `protocol` the modules
+//! `authentication`, `basic`.
 
 use std::fmt;
 use std::sync::Arc;

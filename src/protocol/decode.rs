@@ -1,8 +1,8 @@
 //! Decodes the response of the token endpoint: a token (RFC 6749 section 5.1) or an error
 //! (section 5.2).
 //!
-//! Imports `clock`, `error`, `redact`, and from `protocol` the modules `credentials`, `dialect`,
-//! `members`, `request`, `retry_after`, `token`.
+//! Imports `clock`, `error`, `redact`, and from `protocol` the modules `dialect`, `encode`,
+//! `members`, `request`, `token`.
 
 mod lifetime;
 mod refusal;

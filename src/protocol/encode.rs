@@ -1,5 +1,6 @@
 //! Encodes a token request as an HTTP request. Imports `error`, `instance`, `made`, `redact`,
-//! `transport`, `protocol::credentials`, `protocol::request`.
+//! `transport`, and from `protocol` the modules `authentication`, `credentials`, `parameters`,
+//! `request`.
 
 use std::hash::{Hash, Hasher};
 

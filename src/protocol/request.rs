@@ -1,6 +1,6 @@
 //! The token request: the parameters that the token endpoint gets (RFC 6749 sections 3.2 and
-//! 4.4.2), and the origins that may receive the token. Imports `error`, `origin`, `redact`,
-//! `protocol::dialect`.
+//! 4.4.2), and the origins that may receive the token. Imports `error`, `made`,
+//! `origin`, `redact`, `protocol::dialect`.
 //!
 //! `TokenRequest::encode` is in `protocol::encode`, and `TokenRequest::decode` in
 //! `protocol::decode`.

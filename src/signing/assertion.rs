@@ -1,5 +1,5 @@
-//! JWT assertions (RFC 7521, RFC 7523). Imports `error`, `instance`, `redact`, `signing`,
-//! `signing::jwt`.
+//! JWT assertions (RFC 7521, RFC 7523). Imports `error`, `instance`, `made`, `redact`,
+//! `signing`, `signing::jwt`, `transport`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

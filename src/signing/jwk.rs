@@ -1,6 +1,5 @@
 //! Private keys as JWK (RFC 7517, RFC 7518 section 6, RFC 8037 section 2). Imports
-//! `signing::algorithm`, `signing::crypto`, `signing::pem`, `signing::private_key`,
-//! `signing::unusable`.
+//! `signing::algorithm`, `signing::pem`, `signing::private_key`, `signing::unusable`.
 
 use std::collections::BTreeMap;
 

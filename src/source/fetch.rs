@@ -1,5 +1,5 @@
 //! The token requests of one fetch: an attempt and its retries. Imports `backoff`, `clock`,
-//! `clock_offset`, `encode`, `error`, `event`, `random`, `token`, `transport`.
+//! `clock_offset`, `encode`, `error`, `event`, `random`, `source`, `token`, `transport`.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

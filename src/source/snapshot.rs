@@ -1,5 +1,5 @@
 //! What a source knows about its token, without any secret, for support. Imports `clock`,
-//! `error`, `slot`.
+//! `error`, `settings`, `slot`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! The lifetime that a token response states (RFC 6749 sections 5.1 and A.14). Imports
-//! `protocol::members`, `protocol::request`, `protocol::token`.
+//! `protocol::dialect`, `protocol::members`, `protocol::token`.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The refusal of a token request (RFC 6749 section 5.2), and what helps against it. Imports
-//! `error`, `redact`, and from `protocol` the modules `credentials`, `decode`, `members`, `request`,
-//! `retry_after`.
+//! `error`, `made`, `redact`, and from `protocol` the modules `authentication`, `clock_offset`,
+//! `decode`, `encode`, `members`, `request`, `retry_after`.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
