@@ -528,6 +528,14 @@ mod tests {
     }
 
     #[test]
+    fn the_result_of_a_fetch_is_gone_once_a_later_one_has_ended() {
+        let mut slot = Slot::new(Jitter::default());
+        let (first, second) = (fetch(&mut slot, 0), fetch(&mut slot, 10));
+        assert!(result(&slot, first).is_none());
+        assert!(result(&slot, second).is_some_and(|result| result.is_ok()));
+    }
+
+    #[test]
     fn fetches_start_a_second_apart_even_after_a_pause() {
         let mut slot = Slot::new(Jitter::default());
         let abandon = |slot: &mut Slot, fetch| slot.finish(fetch, Outcome::Abandoned, at(1), &Settings::default());
