@@ -203,6 +203,21 @@ mod tests {
         let Next::Lead { fetch: next, .. } = poll() else { panic!("not led") };
         assert!(next > fetch);
     }
+
+    #[test]
+    fn a_fetch_belongs_to_the_thread_that_adopted_it() {
+        let (slot, settings, now) = (SharedSlot::new(Jitter::default()), Settings::default(), SystemClock.now());
+        let caller = Caller { budget: settings.timeout, left: settings.timeout, newer_than: None };
+        let poll = || slot.poll(now, &caller, &settings);
+        let Next::Lead { fetch, .. } = poll() else { panic!("not led") };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                slot.adopt(fetch);
+                assert!(matches!(poll(), Next::Recursion), "this thread fetches");
+            });
+        });
+        assert!(matches!(poll(), Next::Follow { .. }), "this thread does not fetch any more");
+    }
 }
 
 /// Every interleaving of a few callers, by model checking:
