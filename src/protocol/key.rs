@@ -128,4 +128,9 @@ mod tests {
         assert_eq!(hash.hash_one(CacheKey::of_scope("a b")), hash.hash_one(CacheKey::of_scope("b a")));
         assert_ne!(hash.hash_one(CacheKey::of_scope("a")), hash.hash_one(CacheKey::of_scope("b")));
     }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        assert_eq!(format!("{:?}", CacheKey::of_scope("a")), "CacheKey([redacted])");
+    }
 }
