@@ -1041,6 +1041,29 @@ fn a_redirect_says_where_it_leads_without_its_query() {
 }
 
 #[test]
+fn an_unreadable_answer_is_compressed_if_its_first_bytes_or_its_coding_say_so() {
+    for (coding, body, is_compressed) in [
+        (None, &b"\x1f\x8b\x08\0"[..], true),
+        (None, b"\x28\xb5\x2f\xfd\x04", true),
+        (None, b"\xff", false),
+        (Some("br"), b"\x8b\x01\xff", true),
+        (Some("br"), b"not found", false),
+        (Some("Identity"), b"\xff", false),
+        (Some(" "), b"\xff", false),
+    ] {
+        let script = Script::new();
+        script.answer(move |_, _| {
+            let mut answer = http::Response::new(body.to_vec());
+            let coding = coding.map(http::HeaderValue::from_static);
+            answer.headers_mut().extend(coding.map(|coding| (http::header::CONTENT_ENCODING, coding)));
+            Ok(answer)
+        });
+        let told = text(credentials(), &script);
+        assert_eq!(told.contains("the answer is compressed"), is_compressed, "{coding:?} {body:?}: {told}");
+    }
+}
+
+#[test]
 fn a_url_that_is_none_is_shown_without_what_may_be_secret() {
     for (url, told) in [
         ("auth.example.com/token", r#""auth.example.com/token" has no scheme; it must begin with https://"#),
