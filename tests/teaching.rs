@@ -989,6 +989,7 @@ fn an_answer_without_a_token_names_the_members_that_are_there() {
         (r#"{"token":"s3cret-token"}"#.to_owned(), ", only token"),
         (r#"{"accessToken":"s3cret-token","expires_in":1}"#.to_owned(), ", only expires_in, accessToken"),
         (r#"{"status":"error","msg":"Incorrect client secret"}"#.to_owned(), ", only msg, status"),
+        (r#"{"token":null,"data":{},"msg":""}"#.to_owned(), ", only data, msg"),
         ("{}".to_owned(), ""),
         (r#"{"a\r\nb":1,"hush-hush":2}"#.to_owned(), r", only a\r\nb, [redacted]"),
         (format!(r#"{{"{long}":1}}"#), ", only nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn..."),
@@ -1008,6 +1009,20 @@ fn an_answer_without_a_token_names_the_members_that_are_there() {
 }
 
 #[test]
+fn a_form_that_may_be_a_token_as_a_whole_has_no_names() {
+    for (body, named) in [("s3cret-token", None), ("s3cret-token==", None), ("msg=no&status=7", Some("msg, status"))] {
+        let script = Script::new();
+        script.answer(move |_, _| {
+            let answer = http::Response::builder().header("content-type", "application/x-www-form-urlencoded");
+            Ok(answer.body(body.into()).expect("a response"))
+        });
+        let told = text(credentials(), &script);
+        assert!(told.contains("the answer holds no access_token") && !told.contains("s3cret-token"), "{told}");
+        assert_eq!(told.split_once(", only ").and_then(|(_, rest)| rest.split(';').next()), named);
+    }
+}
+
+#[test]
 fn a_compressed_answer_is_named() {
     for status in [200, 400] {
         let script = Script::new();
@@ -1024,20 +1039,6 @@ fn a_compressed_answer_is_named() {
             assert!(told.contains(compressed), "{told}");
         }
     }
-}
-
-#[test]
-fn a_redirect_says_where_it_leads_without_its_query() {
-    let script = Script::new();
-    script.answer(|_, _| {
-        let to = "/token/?client_secret=hush-hush";
-        Ok(http::Response::builder().status(301).header("location", to).body(Vec::new()).expect("a response"))
-    });
-    assert_eq!(
-        text(credentials(), &script),
-        "token request to auth.example.com: denied with status 301, which leads to \
-         https://auth.example.com/token/; redirects are never followed here; use the final URL of the token endpoint"
-    );
 }
 
 #[test]
@@ -1061,6 +1062,20 @@ fn an_unreadable_answer_is_compressed_if_its_first_bytes_or_its_coding_say_so() 
         let told = text(credentials(), &script);
         assert_eq!(told.contains("the answer is compressed"), is_compressed, "{coding:?} {body:?}: {told}");
     }
+}
+
+#[test]
+fn a_redirect_says_where_it_leads_without_its_query() {
+    let script = Script::new();
+    script.answer(|_, _| {
+        let to = "/token/?client_secret=hush-hush";
+        Ok(http::Response::builder().status(301).header("location", to).body(Vec::new()).expect("a response"))
+    });
+    assert_eq!(
+        text(credentials(), &script),
+        "token request to auth.example.com: denied with status 301, which leads to \
+         https://auth.example.com/token/; redirects are never followed here; use the final URL of the token endpoint"
+    );
 }
 
 #[test]
