@@ -177,6 +177,8 @@ fn d7_a_member_that_a_setting_names_may_not_stand_there_twice() {
     assert!(decode(&request, r#"{"data":{"token":"T1"},"other":{"a":1,"a":2}}"#).is_ok());
     let flat = plain().token_member("jwt").expect("a name");
     assert!(decode(&flat, r#"{"jwt":"T1","jwt":"T2"}"#).is_err());
+    let listed = plain().token_member("list.0.token").expect("a path");
+    assert!(decode(&listed, r#"{"list":[{"token":"T1","token":"T2"},{}]}"#).is_err());
     // Of a refusal that can be read in two ways, nothing counts but the status.
     for twice in [r#"{"error":"a","jwt":1,"jwt":2}"#, r#"{"error":"a","error":"b"}"#] {
         let answer = http::Response::builder().status(400).body(twice).expect("a response");
