@@ -379,6 +379,11 @@ fn d38_a_resource_may_be_a_name_and_an_audience_may_be_repeated() {
         r#"{"grant_type":"client_credentials","audience":["a","https://b.example.com/x"],"resource":"2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"}"#
     );
     assert!(request.allows(&"https://b.example.com/y".parse().expect("a URL")));
+    let names = ["a", "b", "a"].into_iter().try_fold(plain(), |request, name| request.resource_by_name(name));
+    assert_eq!(
+        body(&names.expect("a request"), &Credentials::new("id", "s")),
+        "grant_type=client_credentials&resource=a&resource=b"
+    );
     for bad in ["", "a\n"] {
         assert!(plain().resource_by_name(bad).is_err(), "{bad:?}");
     }
