@@ -182,6 +182,15 @@ fn every_line_of_b64token_jsonl() {
 }
 
 #[test]
+fn d3_visible_ascii_ends_before_the_space_and_before_the_delete_character() {
+    for (value, is_visible) in [(" ", false), ("!", true), ("~", true), ("\u{7f}", false), ("\u{80}", false)] {
+        let body = serde_json::json!({ "access_token": format!("t{value}") }).to_string();
+        let token = request().decode(&http::Response::new(body), sent_at());
+        assert_eq!(token.is_ok(), is_visible, "{value:?}");
+    }
+}
+
+#[test]
 fn every_body_that_this_crate_can_ask_for_is_built_from_its_setters() {
     for row in rows(include_str!("vectors/token_request_body.jsonl"), 14) {
         let pairs: Vec<(&str, &str)> = row["pairs"]
