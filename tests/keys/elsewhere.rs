@@ -86,6 +86,30 @@ fn a_refused_key_is_read_once_more_and_signs_only_if_it_is_another() {
 }
 
 #[test]
+fn d49_after_a_refusal_a_key_that_cannot_be_another_signs_nothing_more() {
+    for is_grant in [false, true] {
+        let (script, signatures) = (Script::new(), Arc::new(Mutex::new(0)));
+        script.json(401, r#"{"error":"invalid_client"}"#);
+        let count = Arc::clone(&signatures);
+        let external = SigningKey::external(client_credentials::Algorithm::Es256, move |_: &[u8]| {
+            *count.lock().expect("a number") += 1;
+            Ok(vec![7; 64])
+        });
+        let (credentials, request) = if is_grant {
+            (Credentials::none(), question().assertion(Assertion::new(external)).expect("a request"))
+        } else {
+            (Credentials::with_key("id", external), question())
+        };
+        let source = TokenSource::builder(credentials, request).transport(script.clone()).clock(script.clock());
+        let source = source.build().expect("a source");
+        source.token().expect_err("a refusal");
+        script.clock().advance(Duration::from_secs(1));
+        source.token().expect_err("the same refusal");
+        assert_eq!(*signatures.lock().expect("a number"), 1);
+    }
+}
+
+#[test]
 fn a_closure_that_fails_says_what_could_not_be_read() {
     let failing = || Err("no such file".into());
     let no_key = || Err::<SigningKey, _>("no such file".into());
