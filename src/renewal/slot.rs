@@ -533,6 +533,9 @@ mod tests {
         let (first, second) = (fetch(&mut slot, 0), fetch(&mut slot, 10));
         assert!(result(&slot, first).is_none());
         assert!(result(&slot, second).is_some_and(|result| result.is_ok()));
+        let third = lead(&mut slot, 20);
+        slot.finish(third, Outcome::Abandoned, at(20), &Settings::default());
+        assert!(result(&slot, second).is_none());
     }
 
     #[test]
