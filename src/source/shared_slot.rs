@@ -192,31 +192,99 @@ mod tests {
     use super::*;
     use crate::clock::{Clock as _, SystemClock};
 
+    fn caller() -> Caller {
+        let timeout = Settings::default().timeout;
+        Caller { budget: timeout, left: timeout, newer_than: None }
+    }
+
+    fn poll(slot: &SharedSlot, now: Moment) -> Next {
+        slot.poll(now, &caller(), &Settings::default())
+    }
+
+    fn lead(slot: &SharedSlot, now: Moment) -> FetchId {
+        let Next::Lead { fetch, .. } = poll(slot, now) else { panic!("not led") };
+        fetch
+    }
+
     #[test]
     fn a_fetch_of_the_process_that_forked_this_one_is_lost() {
-        let (slot, settings, now) = (SharedSlot::new(Jitter::default()), Settings::default(), SystemClock.now());
-        let caller = Caller { budget: settings.timeout, left: settings.timeout, newer_than: None };
-        let poll = || slot.poll(now, &caller, &settings);
-        let Next::Lead { fetch, .. } = poll() else { panic!("not led") };
-        assert!(matches!(poll(), Next::Recursion), "this thread fetches");
+        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now());
+        let fetch = lead(&slot, now);
+        assert!(matches!(poll(&slot, now), Next::Recursion), "this thread fetches");
         slot.lock().leader = Some((thread::current().id(), process::id().wrapping_add(1)));
-        let Next::Lead { fetch: next, .. } = poll() else { panic!("not led") };
-        assert!(next > fetch);
+        assert!(lead(&slot, now) > fetch);
     }
 
     #[test]
     fn a_fetch_belongs_to_the_thread_that_adopted_it() {
-        let (slot, settings, now) = (SharedSlot::new(Jitter::default()), Settings::default(), SystemClock.now());
-        let caller = Caller { budget: settings.timeout, left: settings.timeout, newer_than: None };
-        let poll = || slot.poll(now, &caller, &settings);
-        let Next::Lead { fetch, .. } = poll() else { panic!("not led") };
+        let (slot, now) = (SharedSlot::new(Jitter::default()), SystemClock.now());
+        let fetch = lead(&slot, now);
         thread::scope(|scope| {
             scope.spawn(|| {
                 slot.adopt(fetch);
-                assert!(matches!(poll(), Next::Recursion), "this thread fetches");
+                assert!(matches!(poll(&slot, now), Next::Recursion), "this thread fetches");
             });
         });
-        assert!(matches!(poll(), Next::Follow { .. }), "this thread does not fetch any more");
+        assert!(matches!(poll(&slot, now), Next::Follow { .. }), "this thread does not fetch any more");
+    }
+
+    #[test]
+    fn a_leader_that_is_lost_takes_nothing_from_the_one_after_it() {
+        let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
+        let lost = lead(&slot, now);
+        let later = now.later(settings.lost_after());
+        lead(&slot, later);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                slot.adopt(lost);
+                slot.finish(lost, Outcome::Abandoned, later, &settings);
+                assert!(matches!(poll(&slot, later), Next::Follow { .. }), "another thread fetches");
+            });
+        });
+        assert!(matches!(poll(&slot, later), Next::Recursion), "this thread fetches");
+    }
+
+    /// A failure after which the fetch is handed over to a caller with more than a second.
+    fn out_of_time() -> Outcome {
+        let given = Some(Duration::from_secs(1));
+        Outcome::Failed { error: Error::configuration("for a test"), given, refused: None }
+    }
+
+    #[test]
+    fn a_thread_that_handed_its_fetch_over_may_follow_it() {
+        let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
+        let fetch = lead(&slot, now);
+        slot.lock().slot.queue.enter(settings.timeout, now.monotonic());
+        slot.finish(fetch, out_of_time(), now, &settings);
+        assert!(matches!(poll(&slot, now), Next::Follow { fetch: next, .. } if next > fetch));
+    }
+
+    #[test]
+    fn a_thread_that_inherits_a_fetch_is_the_one_that_fetches() {
+        let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
+        let fetch = lead(&slot, now);
+        thread::scope(|scope| {
+            let heir = scope.spawn(|| {
+                let waited = slot.wait(fetch, &caller(), now.monotonic(), settings.timeout, &settings);
+                assert!(matches!(waited, Waited::Inherited { .. }));
+                assert!(matches!(poll(&slot, now), Next::Recursion), "this thread fetches");
+            });
+            while slot.inspect(|slot| slot.counts.waits) == 0 && !heir.is_finished() {
+                thread::yield_now();
+            }
+            slot.finish(fetch, out_of_time(), now, &settings);
+        });
+        assert!(matches!(poll(&slot, now), Next::Follow { .. }), "another thread fetches");
+    }
+
+    #[test]
+    fn a_fetch_that_has_ended_is_not_waited_for() {
+        let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
+        let fetch = lead(&slot, now);
+        slot.finish(fetch, Outcome::Abandoned, now, &settings);
+        let waited = slot.wait(fetch, &caller(), now.monotonic(), Duration::ZERO, &settings);
+        assert!(matches!(waited, Waited::NoResult));
+        assert_eq!(slot.inspect(|slot| slot.counts.waits), 0);
     }
 }
 
