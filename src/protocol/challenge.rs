@@ -383,6 +383,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_element_makes_the_challenge_before_it_malformed() {
+        for odd in ["=x", "\"q\"", "@", "x@"] {
+            let parsed = Challenge::parse([format!("Bearer realm=a, {odd}, Basic realm=b")]);
+            assert!(parsed[0].is_malformed() && !parsed[1].is_malformed(), "{odd}: {parsed:?}");
+        }
+    }
+
+    #[test]
     fn a_parameter_after_a_space_is_read_and_its_challenge_is_malformed() {
         let parsed =
             Challenge::parse(["Bearer realm=\"a b\"  error = \"insufficient_scope\"\tscope=\"c, d\" x, Basic realm=e"]);
