@@ -89,6 +89,21 @@ fn an_authorization_header_of_ones_own_is_a_second_method() {
 }
 
 #[test]
+fn an_assertion_of_no_client_is_not_made() {
+    for nobody in [
+        Credentials::new("", "a secret of thirty-two bytes, or more").in_assertion(),
+        Credentials::with_key("", key()),
+        Credentials::with_assertion_from("", || Ok(Secret::from("a.b.c"))),
+    ] {
+        let text = "the client id is empty; check where it is read from, or use Credentials::none";
+        let error = question().encode(&nobody, &Attempt::default()).expect_err("an error");
+        assert_eq!(error.to_string(), text);
+        let error = builder(nobody, &Script::new()).build().expect_err("an error");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
 fn an_external_key_signs_elsewhere_and_its_failure_is_an_error_that_may_pass() {
     let script = Script::new();
     script.token("t", 3600);
