@@ -246,6 +246,29 @@ fn d7_a_member_that_decides_about_the_token_may_not_stand_there_twice() {
     assert!(request().decode(&http::Response::new(other), sent_at()).is_ok());
 }
 
+fn form(body: &str) -> http::Response<&str> {
+    let answer = http::Response::builder().header("content-type", "application/x-www-form-urlencoded");
+    answer.body(body).expect("a response")
+}
+
+#[test]
+fn d7_a_form_may_not_contain_twice_what_decides_about_the_token() {
+    for twice in ["access_token=t&access_token=t", "access_token=t&expires_in=1&expires_in=2"] {
+        let error = request().decode(&form(twice), sent_at()).expect_err("refused");
+        assert_eq!(name(&error).0, "DuplicateMember", "{twice}");
+    }
+    assert!(request().decode(&form("access_token=t&x=1&x=2"), sent_at()).is_ok());
+}
+
+#[test]
+fn nothing_counts_that_was_read_before_the_json_broke_off() {
+    let error = request().decode(&form(r#"{"access_token":"t","x":"#), sent_at()).expect_err("no token");
+    assert_eq!(name(&error).0, "MissingAccessToken");
+    let broken = http::Response::builder().status(401).body(r#"{"error":"invalid_client","x":"#).expect("a response");
+    let error = request().decode(&broken, sent_at()).expect_err("refused");
+    assert_eq!(name(&error), ("HttpStatus", None));
+}
+
 #[test]
 fn d8_an_error_beside_a_token_counts_only_if_it_is_a_word() {
     for harmless in [r#""""#, "null", "{}", "false", "0"] {
