@@ -453,6 +453,24 @@ fn a_scope_may_come_as_an_array_and_what_is_no_scope_is_none() {
     assert_eq!(scope("7"), None);
 }
 
+/// RFC 6749 section 4.4.3.
+#[test]
+fn a_refresh_token_is_never_kept_however_the_response_is_read() {
+    let json = r#"{"access_token":"t","refresh_token":"r","instance":"x"}"#;
+    let odd = r#"{"access_token":"t","refresh_token":"r","instance":"x","odd":1e999}"#;
+    let elsewhere = request().token_member("access_token").expect("a name");
+    for (request, answer) in [
+        (&request(), http::Response::new(json)),
+        (&request(), http::Response::new(odd)),
+        (&elsewhere, http::Response::new(json)),
+        (&request(), form("access_token=t&refresh_token=r&instance=x")),
+    ] {
+        let token = request.decode(&answer, sent_at()).expect("a token");
+        let found = ["refresh_token", "instance"].map(|name| token.member(name).and_then(Value::as_str));
+        assert_eq!(found, [None, Some("x")], "{answer:?}");
+    }
+}
+
 #[test]
 fn a_token_response_has_at_most_8192_values() {
     let decode = |more: usize| {
