@@ -347,6 +347,7 @@ fn d36_a_replaced_audience_takes_its_origin_along() {
         assert!(!may(&gone, green), "{gone:?}");
     }
     let removed = request.clone().audience(green).audience("");
+    assert_eq!(body(&removed, &Credentials::new("id", "s")), "grant_type=client_credentials");
     let error = TokenSource::builder(Credentials::new("id", "s"), removed).transport(Script::new()).build();
     assert!(error.expect_err("an error").to_string().contains("no origin may receive this token"));
     // An origin that is allowed otherwise, too, stays.
