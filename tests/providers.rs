@@ -307,6 +307,8 @@ fn whatever_is_read_or_sent_in_another_way_is_in_the_cache_key() {
     }
     let reversed = plain().audience("b").add_audience("a").expect("an audience");
     assert_eq!(key(reversed), key(plain().audience("a").add_audience("b").expect("an audience")));
+    let repeated = plain().token_type_alias("a").token_type_alias("A");
+    assert_eq!(key(repeated), key(plain().token_type_alias("a")));
     let beside = CacheKey::new(&plain(), &credentials.clone().client_id_in_body()).expect("a key");
     assert_ne!(key(plain()), beside);
 }
