@@ -84,6 +84,9 @@ fn ri_01_to_ri_06_a_resource_is_an_absolute_uri_without_a_fragment() {
     let two = question().resource("urn:a").and_then(|request| request.resource("urn:b")).expect("two");
     let http = two.encode(&Credentials::new("id", "s"), &Attempt::default()).expect("an HTTP request");
     assert!(String::from_utf8_lossy(http.body()).ends_with("resource=urn%3Aa&resource=urn%3Ab"));
+    let again = two.resource("urn:a").expect("the same one");
+    let again = again.encode(&Credentials::new("id", "s"), &Attempt::default()).expect("an HTTP request");
+    assert_eq!(again.body(), http.body());
 }
 
 #[test]
