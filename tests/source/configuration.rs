@@ -50,6 +50,7 @@ fn reserved_and_repeated_parameters_and_headers_are_refused() {
     assert!(question().parameter("a", "1").expect("once").parameter("a", "2").is_err());
     assert!(question().organization("o").expect("once").parameter("organization", "p").is_err());
     assert!(question().parameter("a", "").is_err());
+    assert!(question().parameter("", "x").is_err());
     for reserved in ["Accept", "Content-Type", "content-length", "Host", "Transfer-Encoding", "Connection", "Expect"] {
         assert!(question().header(reserved, "x").is_err(), "{reserved}");
     }
