@@ -127,6 +127,11 @@ fn a_proof_in_a_header_of_ones_own_does_not_show_if_the_server_repeats_it() {
     let error = told(Credentials::none(), request, "eyJ.eyJ.sig");
     assert!(error.contains("bad [redacted] here"), "{error}");
 
+    // The password of HTTP Basic alone.
+    let request = question().header("authorization", "Basic dXNlcjpodW50ZXIyaHVudGVyMg==").expect("a header");
+    let error = told(Credentials::none(), request, "hunter2hunter2");
+    assert!(error.contains("bad [redacted] here"), "{error}");
+
     // Without a scheme, with two spaces, of two words.
     for proof in ["0123456789abcdef", "Own  0123456789abcdef", "Own someone 0123456789abcdef"] {
         let request = question().header("authorization", proof).expect("a header");
