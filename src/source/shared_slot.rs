@@ -278,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_that_does_not_wait_any_more_inherits_nothing() {
+        let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
+        let fetch = lead(&slot, now);
+        let waited = slot.wait(fetch, &caller(), now.monotonic(), Duration::ZERO, &settings);
+        assert!(matches!(waited, Waited::NoResult));
+        slot.finish(fetch, out_of_time(), now, &settings);
+        assert!(lead(&slot, now) > fetch);
+    }
+
+    #[test]
     fn a_fetch_that_has_ended_is_not_waited_for() {
         let (slot, now, settings) = (SharedSlot::new(Jitter::default()), SystemClock.now(), Settings::default());
         let fetch = lead(&slot, now);
