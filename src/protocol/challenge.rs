@@ -431,6 +431,12 @@ mod tests {
     }
 
     #[test]
+    fn spaces_behind_a_token68_do_not_belong_to_it() {
+        let parsed = Challenge::parse(["Negotiate YII= \t, Basic realm=a"]);
+        assert_eq!((parsed.len(), parsed[0].token68(), parsed[0].is_malformed()), (2, Some("YII="), false));
+    }
+
+    #[test]
     fn a_parameter_never_joins_the_challenge_of_another_line() {
         let parsed = Challenge::parse(["Bearer", "error=\"invalid_request\""]);
         assert_eq!((parsed.len(), parsed[0].params().count()), (1, 0));
