@@ -254,8 +254,10 @@ fn lifetime(value: &Value) -> Option<u64> {
         Value::String(text) if text.chars().all(|c| "0123456789.-".contains(c)) => text.clone(),
         _ => return None,
     };
-    let seconds: f64 = text.parse().ok()?;
-    (seconds >= 1.0).then(|| seconds.floor() as u64)
+    let seconds: f64 = text.parse().ok().filter(|seconds| *seconds >= 1.0)?;
+    // Digits in a string are exact, and a float is not.
+    let digits = text.split('.').next().filter(|_| value.is_string());
+    Some(digits.map_or(seconds as u64, |digits| digits.parse().unwrap_or(u64::MAX)))
 }
 
 fn check(answer: &Answer) {
