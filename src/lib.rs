@@ -235,6 +235,8 @@ mod renewal;
 #[cfg(feature = "keys")]
 mod signing;
 mod source;
+#[cfg(feature = "store")]
+mod store;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod transport;
@@ -266,6 +268,10 @@ pub use source::builder::TokenSourceBuilder;
 pub use source::call::{Call, PreparedCall};
 pub use source::snapshot::Snapshot;
 pub use source::token_cache::TokenCache;
+#[cfg(feature = "store")]
+pub use store::sealed::{Sealed, SealingKey};
+#[cfg(feature = "store")]
+pub use store::{Claim, Entry, Stamp, StoreError, StoreKey, TokenStore};
 pub use transport::{Attempt, Transport, TransportIdentity};
 
 /// The code of README.md, tested.
