@@ -90,6 +90,15 @@ impl Moment {
         Self { wall: wall.unwrap_or(self.wall), ..self }
     }
 
+    /// Returns this moment moved back on both clocks. A clock that cannot represent so early a time is left
+    /// unchanged.
+    pub(crate) fn earlier(self, by: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic.checked_sub(by).unwrap_or(self.monotonic),
+            wall: self.wall.checked_sub(by).unwrap_or(self.wall),
+        }
+    }
+
     /// Returns the same moment moved ahead on both clocks. A clock that cannot represent so late a
     /// time is left unchanged.
     pub(crate) fn later(self, by: Duration) -> Self {
@@ -131,6 +140,67 @@ impl Deadline {
     pub(crate) fn budget(self, now: Instant) -> Duration {
         let left = self.left(now);
         if left < self.budget / 10 * 9 { left } else { self.budget }
+    }
+}
+
+/// How long ago this machine was started, and which start that was.
+///
+/// Other processes of the same machine see the same clock, and setting the wall clock does not disturb
+/// it. So it tells the age of a token that another process has fetched.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use client_credentials::Uptime;
+///
+/// let uptime = Uptime::new("8d39f1e0-5f4c-4f3e-9d2b-0c1a7b6e5d4f", Duration::from_secs(90));
+/// assert_eq!(uptime.time().as_secs(), 90);
+/// ```
+#[cfg(feature = "store")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uptime {
+    boot_id: String,
+    time: Duration,
+}
+
+#[cfg(feature = "store")]
+impl Uptime {
+    /// Makes an uptime for a [`Clock`] of your own. No two starts of any machine have the same `boot_id`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::Uptime;
+    /// let (before, after) = (Uptime::new("1", Duration::ZERO), Uptime::new("2", Duration::ZERO));
+    /// assert_ne!(before, after);
+    /// ```
+    #[must_use]
+    pub fn new(boot_id: impl Into<String>, time: Duration) -> Self {
+        Self { boot_id: boot_id.into(), time }
+    }
+
+    /// Returns what names the start of this machine.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::Uptime;
+    /// assert_eq!(Uptime::new("1", Duration::ZERO).boot_id(), "1");
+    /// ```
+    #[must_use]
+    pub fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
+    /// Returns the time since the start, time in suspension included.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use client_credentials::Uptime;
+    /// assert_eq!(Uptime::new("1", Duration::from_secs(5)).time(), Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.time
     }
 }
 
@@ -207,6 +277,22 @@ pub trait Clock: Send + Sync + 'static {
     /// assert!(SystemClock.now().since(&began) >= Duration::from_millis(2));
     /// ```
     fn sleep(&self, pause: Duration);
+
+    /// Reads the clock that all processes of this machine share, for the age of tokens from a
+    /// [`TokenStore`](crate::TokenStore). Default: `None`; the wall clock then tells their age.
+    /// [`SystemClock`] has it on Linux and Android.
+    ///
+    /// ```
+    /// # use client_credentials::{Clock, SystemClock};
+    /// if let (Some(before), Some(after)) = (SystemClock.uptime(), SystemClock.uptime()) {
+    ///     assert_eq!(before.boot_id(), after.boot_id());
+    ///     assert!(before.time() <= after.time());
+    /// }
+    /// ```
+    #[cfg(feature = "store")]
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
 }
 
 /// The clocks of this machine.
@@ -240,6 +326,14 @@ impl Clock for SystemClock {
     fn sleep(&self, pause: Duration) {
         thread::sleep(pause);
     }
+
+    #[cfg(all(feature = "store", any(target_os = "linux", target_os = "android")))]
+    fn uptime(&self) -> Option<Uptime> {
+        use std::fs::read_to_string;
+        let text = read_to_string("/proc/uptime").ok()?;
+        let time = Duration::try_from_secs_f64(text.split(' ').next()?.parse().ok()?).ok()?;
+        Some(Uptime::new(read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end(), time))
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -254,6 +348,11 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn sleep(&self, pause: Duration) {
         (**self).sleep(pause);
     }
+
+    #[cfg(feature = "store")]
+    fn uptime(&self) -> Option<Uptime> {
+        (**self).uptime()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Box<C> {
@@ -267,6 +366,11 @@ impl<C: Clock + ?Sized> Clock for Box<C> {
 
     fn sleep(&self, pause: Duration) {
         (**self).sleep(pause);
+    }
+
+    #[cfg(feature = "store")]
+    fn uptime(&self) -> Option<Uptime> {
+        (**self).uptime()
     }
 }
 

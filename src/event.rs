@@ -4,6 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::Error;
+#[cfg(feature = "store")]
+use crate::redact::Excerpt;
+#[cfg(feature = "store")]
+use crate::store::StoreError;
 
 /// An event in the work of a token source, for logs and metrics. Never contains a secret or a
 /// token.
@@ -128,6 +132,23 @@ pub enum EventKind<'a> {
         /// How long the caller waited.
         duration: Duration,
     },
+    /// A token of the [store](crate::TokenSourceBuilder::store) is used, which another process has
+    /// fetched.
+    #[cfg(feature = "store")]
+    #[non_exhaustive]
+    Loaded {
+        /// How old the token is.
+        age: Duration,
+    },
+    /// The [store](crate::TokenSourceBuilder::store) failed or did not answer in time, or what it keeps
+    /// for this client cannot be used. The token is fetched as if there were no store. Logged as a
+    /// warning.
+    #[cfg(feature = "store")]
+    #[non_exhaustive]
+    StoreFailed {
+        /// What the store says.
+        error: &'a StoreError,
+    },
     /// A renewal failed; the cached token is used until it expires.
     #[non_exhaustive]
     RenewalFailed {
@@ -205,6 +226,10 @@ impl EventKind<'_> {
             Self::LifetimeIgnored { .. } => "lifetime_ignored",
             Self::ClockCorrected { .. } => "clock_corrected",
             Self::Waited { .. } => "waited",
+            #[cfg(feature = "store")]
+            Self::Loaded { .. } => "loaded",
+            #[cfg(feature = "store")]
+            Self::StoreFailed { .. } => "store_failed",
             Self::RenewalFailed { .. } => "renewal_failed",
             Self::RememberedFailure { .. } => "remembered_failure",
             Self::Refused { .. } => "refused",
@@ -376,6 +401,12 @@ impl fmt::Display for Event<'_> {
                 if offset < 0 { "ahead of" } else { "behind" }
             ),
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
+            #[cfg(feature = "store")]
+            EventKind::Loaded { age } => write!(f, "a token of {age:?} ago was in the store"),
+            #[cfg(feature = "store")]
+            EventKind::StoreFailed { error } => {
+                write!(f, "the token store: {}", Excerpt(format!("{error:?}").as_bytes()))
+            }
             EventKind::RenewalFailed { error } => write!(f, "renewal failed, the cached token is still used: {error}"),
             EventKind::RememberedFailure { error } => write!(f, "not asked again so soon after: {error}"),
             EventKind::Refused { status, verdict, error: None } => {

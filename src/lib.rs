@@ -243,6 +243,8 @@ mod transport;
 
 #[cfg(feature = "ureq")]
 pub use crate::ureq::{CallSettings, UreqTransport};
+#[cfg(feature = "store")]
+pub use clock::Uptime;
 pub use clock::{Clock, Moment, SystemClock};
 pub use error::{
     ConfigurationError, CredentialsError, Denied, Error, NoAnswer, OriginNotAllowed, ProtocolError, ProtocolErrorKind,

@@ -5,12 +5,13 @@ mod project;
 
 /// From the ground up. Modules on one floor do not know each other. `error`, `test_util` and `ureq`
 /// count as one module each.
-const FLOORS: [&[&str]; 35] = [
+const FLOORS: [&[&str]; 37] = [
     // The ground floor.
     &["redact::escape"],
-    &["clock", "instance", "random", "redact"],
-    &["error"],
-    &["event", "origin"],
+    &["clock", "instance", "random", "redact", "store::crypto"],
+    &["error", "store::key"],
+    &["store"],
+    &["event", "origin", "store::file", "store::sealed"],
     &["transport"],
     &["made"],
     // Signatures.
@@ -34,16 +35,17 @@ const FLOORS: [&[&str]; 35] = [
     &["protocol::decode", "protocol::key"],
     // Time.
     &["renewal::backoff", "renewal::caller", "renewal::queue", "renewal::settings"],
-    &["renewal::failure", "renewal::schedule"],
+    &["renewal::failure", "renewal::schedule", "store::record"],
     &["renewal::slot"],
     // Locks.
-    &["source::shared_slot", "source::snapshot"],
+    &["source::desk", "source::plan", "source::shared_slot", "source::snapshot"],
     &["source::thread_cache", "source::token_cache"],
     &["source"],
     &["source::emit"],
     &["source::fetch"],
-    &["source::acquire"],
-    &["source::builder", "source::call"],
+    &["source::acquire", "source::obtain"],
+    &["source::call", "source::store_settings"],
+    &["source::builder"],
     &["source::self_signed"],
     // Adapters, the test kit and the guide.
     &["guide", "test_util", "ureq"],
@@ -141,12 +143,13 @@ fn only_the_adapter_knows_ureq_and_only_its_stable_names() {
     }
 }
 
-/// Another choice of cryptography is then a change of one file.
+/// Another choice of cryptography is then a change of two files.
 #[test]
-fn only_one_module_names_ring() {
+fn only_one_module_of_each_wing_names_ring() {
     let names =
         |line: &String| line.split(|c: char| !c.is_alphanumeric() && c != ':').any(|word| word.starts_with("ring::"));
     let all = Source::all().into_iter().filter(|source| source.file != "signing/tests.rs");
-    let named: Vec<String> = all.filter(|source| source.code.iter().any(names)).map(|source| source.file).collect();
-    assert_eq!(named, ["signing/crypto.rs"]);
+    let mut named: Vec<String> = all.filter(|source| source.code.iter().any(names)).map(|source| source.file).collect();
+    named.sort();
+    assert_eq!(named, ["signing/crypto.rs", "store/crypto.rs"]);
 }

@@ -92,6 +92,12 @@ impl CacheKey {
         let request = Arc::new(Zeroizing::new(bytes.as_slice().into()));
         Ok(Self { request, instances })
     }
+
+    /// Returns what is the same in every process, and whether that is all of the key.
+    #[cfg(feature = "store")]
+    pub(crate) fn outside(&self) -> (&[u8], bool) {
+        (&self.request, self.instances.is_empty())
+    }
 }
 
 impl Hash for CacheKey {

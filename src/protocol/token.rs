@@ -40,6 +40,9 @@ struct Parts {
     prefix: usize,
     lifetime: Lifetime,
     sent_at: Moment,
+    /// The age that it had at `sent_at` already, if another process fetched it. Not every clock can
+    /// represent the true moment, which may be before this machine was started.
+    age_then: Duration,
     scope: Option<Box<str>>,
     members: Option<Arc<Map<String, Value>>>,
 }
@@ -121,6 +124,7 @@ impl AccessToken {
             prefix,
             lifetime: lifetime.into(),
             sent_at,
+            age_then: Duration::ZERO,
             scope: scope.map(String::into_boxed_str),
             members,
         })))
@@ -264,7 +268,26 @@ impl AccessToken {
     /// ```
     #[must_use]
     pub fn sent_at(&self) -> Moment {
-        self.0.sent_at
+        self.0.sent_at.earlier(self.0.age_then)
+    }
+
+    /// Returns how old the token is now.
+    pub(crate) fn age(&self, now: &Moment) -> Duration {
+        now.since(&self.0.sent_at).saturating_add(self.0.age_then)
+    }
+
+    /// Returns this token with the age that it had when it was made.
+    #[cfg(feature = "store")]
+    pub(crate) fn aged(mut self, age: Duration) -> Self {
+        if let Some(parts) = Arc::get_mut(&mut self.0) {
+            parts.age_then = age;
+        }
+        self
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn members(&self) -> Option<&Map<String, Value>> {
+        self.0.members.as_deref()
     }
 
     #[inline]

@@ -46,7 +46,8 @@ pub(crate) fn retry_pause(error: &Error, retry: u32, random: f64) -> Option<Dura
     }
 }
 
-fn doubled(base: Duration, times: u32, most: Duration) -> Duration {
+/// Returns `base`, doubled so many times, but at most `most`.
+pub(crate) fn doubled(base: Duration, times: u32, most: Duration) -> Duration {
     base.checked_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).map_or(most, |pause| pause.min(most))
 }
 

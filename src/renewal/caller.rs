@@ -71,6 +71,29 @@ pub(crate) enum Outcome {
     },
     /// The leader panicked. Another caller may try.
     Abandoned,
+    /// A token of the store, if it has one that can be used, and why it is used.
+    #[cfg(feature = "store")]
+    Kept(Option<Kept>, KeptFor),
+}
+
+/// Why a token of the store is used.
+#[cfg(feature = "store")]
+pub(crate) enum KeptFor {
+    /// It is new: this process has fetched it, or another one has.
+    Use,
+    /// It is due, and another process renews it.
+    Elsewhere,
+    /// It is due, and the fetch failed.
+    Failure { error: Error, refused: Option<Fingerprint> },
+}
+
+/// A token that is kept in a store.
+#[cfg(feature = "store")]
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub(crate) token: AccessToken,
+    /// The age from which one of the processes renews it.
+    pub(crate) due: Duration,
 }
 
 /// What became of a token that an API refused.

@@ -15,8 +15,12 @@ const RENEWAL_JITTER: Duration = Duration::from_secs(30);
 /// A spread renewal falls into this last part of the time before the window: the peak after a
 /// common start is then at most 1 / 0.6 of the average.
 const SPREAD: f64 = 0.6;
+/// Each process looks into the store at a moment of its own in this first part of the window. The first
+/// one renews the token, and the others find the new one.
+#[cfg(feature = "store")]
+const LOOKS: f64 = 0.8;
 /// A longer `expires_in` counts as this.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The ages at which a token changes its [`Phase`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub(crate) enum Renewal {
     /// At a random earlier time. Many processes may have fetched at the same moment (start-up,
     /// outage, revocation), so their renewals are spread out.
     Spread,
+    /// At the age that the process chose that fetched the token, and that all who share it know.
+    #[cfg(feature = "store")]
+    At(Duration),
 }
 
 /// Two independent random factors from 0 to 1, drawn once for each slot.
@@ -72,6 +79,12 @@ impl Schedule {
         let earlier = match renewal {
             Renewal::OnSchedule => RENEWAL_JITTER.min(lifetime / 10).mul_f64(jitter.on_schedule.clamp(0.0, 1.0)),
             Renewal::Spread => opens.mul_f64(SPREAD * jitter.spread.clamp(0.0, 1.0)),
+            #[cfg(feature = "store")]
+            Renewal::At(due) => {
+                let due = due.min(opens);
+                let later = RENEWAL_WINDOW.min(stale - due).mul_f64(LOOKS * jitter.on_schedule.clamp(0.0, 1.0));
+                return Self { renew: due + later, expired: lifetime };
+            }
         };
         Self { renew: opens.saturating_sub(earlier), expired: lifetime }
     }

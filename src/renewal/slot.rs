@@ -38,6 +38,9 @@
 //!   the secret has been replaced. If so, the failure counts no longer.
 //! - For [`renew`](crate::TokenSource::renew) an older token counts as missing, and no failure counts.
 
+#[cfg(feature = "store")]
+mod kept;
+
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -132,7 +135,7 @@ impl Slot {
         match &self.token {
             Cached::Held { token, renewal, fetch, .. } if caller.newer_than.is_none_or(|last| *fetch > last) => {
                 let schedule = Schedule::new(token.expires_in(), *renewal, self.jitter, settings);
-                let age = now.since(&token.sent_at());
+                let age = token.age(&now);
                 let use_until = |end: Duration| Next::Use { token: token.clone(), holds: end.saturating_sub(age) };
                 match (schedule.phase(age), &self.fetch) {
                     (Phase::Fresh, _) => return use_until(schedule.renew),
@@ -242,6 +245,8 @@ impl Slot {
                 self.counts.failures += 1;
                 self.ended = Ended::NoResult;
             }
+            #[cfg(feature = "store")]
+            Outcome::Kept(kept, ended) => self.keep(kept, ended, fetch, now),
         }
     }
 
@@ -333,7 +338,7 @@ impl Slot {
     /// Returns the phase of the cached token; a slot without a token counts as one whose token has
     /// expired.
     fn phase(&self, now: Moment, settings: &Settings) -> Phase {
-        self.held(settings).map_or(Phase::Expired, |(token, schedule)| schedule.phase(now.since(&token.sent_at())))
+        self.held(settings).map_or(Phase::Expired, |(token, schedule)| schedule.phase(token.age(&now)))
     }
 }
 

@@ -12,15 +12,10 @@ use crate::event::{EventKind, Reason};
 use crate::protocol::token::AccessToken;
 use crate::random::Fingerprint;
 use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable};
-use crate::source::fetch::Failed;
+use crate::source::plan::{OWN_LIMIT, Plan, Told, share};
 use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
-use crate::source::{Inner, TokenSource};
-
-/// The setting of the source's own time limit.
-const OWN_LIMIT: &str = "TokenSourceBuilder::timeout";
-/// The longest time that a caller with a usable token gives a renewal.
-const LONGEST_SHARE: Duration = Duration::from_secs(5);
+use crate::source::{Inner, Obtained, TokenSource};
 
 impl TokenSource {
     /// Returns a valid token, within the source's own time limit and before `deadline`.
@@ -126,14 +121,13 @@ impl TokenSource {
         let Some(usable) = usable else {
             let hurried = caller.budget < self.0.settings.timeout;
             let limit = if hurried { Limit::Hurried(deadline, caller.budget) } else { Limit::Own };
-            return self.run(lead, limit, self.0.settings.retries);
+            return self.run(lead, limit, self.0.settings.retries, None);
         };
-        if self.0.renew_in_background.is_some_and(|renew| renew(self, lead)) {
+        if self.0.renew_in_background.is_some_and(|renew| renew(self, lead, &usable)) {
             return Ok(usable.token);
         }
-        let share = LONGEST_SHARE.min(caller.budget / 2).min(usable.left / 2);
         let from = self.0.clock.now();
-        match self.run(lead, Limit::Share(share), 0) {
+        match self.run(lead, Limit::Share(caller.budget), 0, Some(usable.clone())) {
             Err(error) if self.0.clock.now().since(&from) < usable.left => {
                 self.emit(EventKind::RenewalFailed { error: &error });
                 Ok(usable.token)
@@ -143,11 +137,11 @@ impl TokenSource {
     }
 
     /// Starts a thread that fetches and ends. False if the system has none to give.
-    pub(super) fn renew_in_thread(&self, lead: Lead) -> bool {
-        let source = self.clone();
+    pub(super) fn renew_in_thread(&self, lead: Lead, usable: &Usable) -> bool {
+        let (source, usable) = (self.clone(), usable.clone());
         let fetch = move || {
             source.0.slot.adopt(lead.fetch);
-            if let Err(error) = source.run(lead, Limit::Own, source.0.settings.retries) {
+            if let Err(error) = source.run(lead, Limit::Own, source.0.settings.retries, Some(usable)) {
                 source.emit(EventKind::RenewalFailed { error: &error });
             }
         };
@@ -155,7 +149,7 @@ impl TokenSource {
     }
 
     /// Runs a fetch from its pause to its end, and emits its events after that.
-    fn run(&self, lead: Lead, limit: Limit, retries: u32) -> Result<AccessToken, Error> {
+    fn run(&self, lead: Lead, limit: Limit, retries: u32, usable: Option<Usable>) -> Result<AccessToken, Error> {
         // Ends the fetch whatever happens below, even if the caller's transport or closure panics.
         let mut guard = FinishOnDrop { inner: &self.0, fetch: lead.fetch, outcome: Some(Outcome::Abandoned) };
         if !lead.after.is_zero() {
@@ -163,25 +157,32 @@ impl TokenSource {
         }
         let now = self.0.clock.monotonic();
         let own = self.0.settings.timeout;
-        let (deadline, given) = match limit {
-            Limit::Own => (Deadline::after(now, own, OWN_LIMIT), Some(own)),
-            Limit::Share(share) => (Deadline::after(now, share, "TokenSourceBuilder::renew_in_background"), None),
-            Limit::Hurried(deadline, budget) => (deadline, Some(budget)),
-        };
-        let mut events = Vec::new();
-        let result = self.fetch(lead.reason, retries, deadline, &mut events);
-        guard.outcome = Some(match &result {
-            Ok(token) => Outcome::Fetched(token.clone()),
-            Err(Failed { error, refused }) => {
-                let given = given.filter(|_| error.is_limited_by(deadline.setting));
-                Outcome::Failed { error: error.clone(), given, refused: *refused }
+        let (deadline, given) = match (limit, &usable) {
+            (Limit::Share(budget), Some(usable)) => {
+                let (share, setting) = share(budget, usable.left);
+                (Deadline::after(now, share, setting), None)
             }
-        });
+            (Limit::Hurried(deadline, budget), _) => (deadline, Some(budget)),
+            (Limit::Own | Limit::Share(_), _) => (Deadline::after(now, own, OWN_LIMIT), Some(own)),
+        };
+        let plan = Plan { reason: lead.reason, retries, deadline, given, usable };
+        let mut events = Vec::new();
+        let (outcome, result) = self.obtain(&plan, &mut events);
+        guard.outcome = Some(outcome);
         drop(guard);
         for event in &events {
             self.emit(event.kind());
         }
-        result.map_err(|failed| failed.error)
+        result
+    }
+
+    /// Gets a token from the store, if the source has one, or from the token endpoint.
+    fn obtain(&self, plan: &Plan, events: &mut Vec<Told>) -> Obtained {
+        #[cfg(feature = "store")]
+        if let Some(store) = &self.0.store {
+            return store.obtain(self, plan, events);
+        }
+        self.fetch_alone(plan, events)
     }
 }
 

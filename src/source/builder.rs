@@ -17,9 +17,13 @@ use crate::protocol::key::CacheKey;
 use crate::protocol::request::TokenRequest;
 use crate::renewal::settings::Settings;
 use crate::source::shared_slot::SharedSlot;
+#[cfg(feature = "store")]
+use crate::source::store_settings::StoreSettings;
 use crate::source::thread_cache;
 use crate::source::token_cache::{TokenCache, jitter};
 use crate::source::{Background, Hook, Inner, RefusedWhen, TokenSource};
+#[cfg(feature = "store")]
+use crate::store::TokenStore;
 use crate::transport::{Transport, TransportIdentity};
 
 /// The settings of a [`TokenSource`].
@@ -57,6 +61,8 @@ pub struct TokenSourceBuilder {
     renew_in_background: Option<Background>,
     refused_when: Option<Box<RefusedWhen>>,
     shared: Option<Box<FindSlot>>,
+    #[cfg(feature = "store")]
+    store: Option<StoreSettings>,
     /// Whether its tokens are made without a token endpoint.
     pub(super) self_signed: bool,
 }
@@ -108,6 +114,8 @@ impl TokenSourceBuilder {
             renew_in_background: None,
             refused_when: None,
             shared: None,
+            #[cfg(feature = "store")]
+            store: None,
             self_signed: false,
         }
     }
@@ -159,6 +167,70 @@ impl TokenSourceBuilder {
         self.shared = Some(Box::new(move |request, credentials, transport| {
             Ok(cache.slot(CacheKey::new(request, credentials)?, transport))
         }));
+        self
+    }
+
+    /// Shares the token with every process that has the same store and an identical token request.
+    /// Default: the token stays in this process.
+    ///
+    /// The process that needs a token looks into the store first. If there is none, one process fetches
+    /// it, and the others wait for it, at most two thirds of their time. A token is renewed ahead of
+    /// expiry by one of them. A failed request is shared, too: a wrong secret costs one request in 10
+    /// seconds, however many processes have it. Callers with a valid token do not ask the store.
+    ///
+    /// A store that fails is reported ([`EventKind::StoreFailed`](crate::EventKind::StoreFailed)), and
+    /// then left alone for 1 to 30 seconds. The process fetches for itself meanwhile.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, TokenRequest, TokenSource, test_util::{MemoryStore, Script}};
+    /// # let script = Script::new();
+    /// # script.token("t", 3600);
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let (store, transport) = (MemoryStore::new(), script.clone());
+    /// let process = || {
+    ///     TokenSource::builder(Credentials::new("my-client", "s3cret"), request.clone())
+    /// #         .transport(transport.clone())
+    /// #         .store_as("my-client")
+    ///         .store(store.clone())
+    ///         .build()
+    /// };
+    /// assert_eq!(process()?.token()?.secret(), "t");
+    /// assert_eq!(process()?.token()?.secret(), "t");
+    /// assert_eq!(script.requests().len(), 1);
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "store")]
+    pub fn store(mut self, store: impl TokenStore) -> Self {
+        self.store.get_or_insert_default().set_store(store);
+        self
+    }
+
+    /// Names the client in the [store](Self::store), if what decides about its token cannot be compared
+    /// between processes: a closure that returns the secret, a key, an assertion or a parameter, a key
+    /// that signs elsewhere, a transport of your own, [`Credentials::public`] and [`Credentials::none`].
+    /// Default: no name, so [`build`](Self::build) refuses such a source with a store.
+    ///
+    /// Processes with the same name share a token, so give different names to what must have different
+    /// tokens: to two certificates, to two secrets that are valid at the same time. The name is part of
+    /// what the [`StoreKey`](crate::StoreKey) is made of, beside the token request.
+    ///
+    /// ```
+    /// # use client_credentials::{Credentials, Secret, TokenRequest, TokenSource, test_util::{MemoryStore, Script}};
+    /// # let request = TokenRequest::new("https://auth.example.com/token")?.audience("https://api.example.com");
+    /// # let (store, transport) = (MemoryStore::new(), Script::new());
+    /// let credentials = Credentials::with_secret_from("my-client", || {
+    ///     Ok(Secret::from(std::fs::read_to_string("/run/secrets/client")?.trim_end()))
+    /// });
+    /// let source = TokenSource::builder(credentials, request)
+    /// #     .transport(transport)
+    ///     .store(store)
+    ///     .store_as("my-client")
+    ///     .build()?;
+    /// # Ok::<_, client_credentials::Error>(())
+    /// ```
+    #[cfg(feature = "store")]
+    pub fn store_as(mut self, name: impl Into<String>) -> Self {
+        self.store.get_or_insert_default().set_name(name.into());
         self
     }
 
@@ -525,6 +597,15 @@ impl TokenSourceBuilder {
         };
         // Not the identity of the `Arc` itself.
         let identity = (*transport).identity();
+        #[cfg(feature = "store")]
+        let store = match self.store {
+            Some(store) => {
+                let default = self.default_transport.and_then(|make| (*make()).identity());
+                let is_default = identity.is_some() && identity == default;
+                store.open(&self.request, &self.credentials, is_default, self.self_signed)?
+            }
+            None => None,
+        };
         let slot = match (self.shared, identity) {
             (Some(find), Some(identity)) => find(&self.request, &self.credentials, identity)?,
             _ => {
@@ -543,6 +624,8 @@ impl TokenSourceBuilder {
             hook: self.hook,
             renew_in_background: self.renew_in_background,
             refused_when: self.refused_when,
+            #[cfg(feature = "store")]
+            store,
             origins_not_allowed: Mutex::default(),
             self_signed: self.self_signed,
             authorized: AtomicBool::new(false),

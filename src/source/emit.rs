@@ -18,6 +18,8 @@ impl TokenSource {
             | EventKind::RenewalFailed { .. }
             | EventKind::OriginNotAllowed { .. }
             | EventKind::LengthRequired { .. } => log::Level::Warn,
+            #[cfg(feature = "store")]
+            EventKind::StoreFailed { .. } => log::Level::Warn,
             _ => log::Level::Debug,
         };
         log::log!(target: "client_credentials", level, "{event}");

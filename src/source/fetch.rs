@@ -1,5 +1,5 @@
 //! The token requests of one fetch: an attempt and its retries. Imports `backoff`, `clock`,
-//! `clock_offset`, `encode`, `error`, `event`, `random`, `source`, `token`, `transport`.
+//! `caller`, `clock_offset`, `encode`, `error`, `event`, `plan`, `random`, `source`, `token`, `transport`.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,23 +8,28 @@ use zeroize::Zeroize as _;
 
 use crate::clock::Deadline;
 use crate::error::{Error, TransportError, TransportErrorKind};
-use crate::event::{EventKind, Reason};
+use crate::event::Reason;
 use crate::protocol::clock_offset::correction;
 use crate::protocol::encode::Prepared;
 use crate::protocol::token::AccessToken;
 use crate::random::{Fingerprint, random, random_bytes};
 use crate::renewal::backoff::retry_pause;
-use crate::source::TokenSource;
+use crate::renewal::caller::Outcome;
+use crate::source::plan::{Failed, Plan, Told};
+use crate::source::{Obtained, TokenSource};
 use crate::transport::Attempt;
 
 impl TokenSource {
-    pub(super) fn fetch(
-        &self,
-        reason: Reason,
-        retries: u32,
-        deadline: Deadline,
-        events: &mut Vec<Told>,
-    ) -> Result<AccessToken, Failed> {
+    /// Fetches a token for this source alone.
+    pub(super) fn fetch_alone(&self, plan: &Plan, events: &mut Vec<Told>) -> Obtained {
+        match self.fetch(plan, events) {
+            Ok(token) => (Outcome::Fetched(token.clone()), Ok(token)),
+            Err(failed) => failed.outcome(plan),
+        }
+    }
+
+    pub(super) fn fetch(&self, plan: &Plan, events: &mut Vec<Told>) -> Result<AccessToken, Failed> {
+        let Plan { reason, retries, deadline, .. } = *plan;
         let (mut retry, mut retries_left, mut asked_again, mut corrected) = (0, retries, false, false);
         let mut attempt = self.new_attempt(reason, retry);
         let mut prepared = self.prepared(&attempt);
@@ -118,7 +123,7 @@ impl TokenSource {
         let encoded = |prepared| Ok((self.0.request.encode_with(prepared)?, prepared));
         let (request, prepared) = prepared.as_ref().map_err(Clone::clone).and_then(encoded).map_err(|error| {
             events.push(Told::NotSent(error.clone()));
-            Failed { error, refused: None }
+            Failed::new(error)
         })?;
         events.push(Told::Requested { reason: attempt.reason, retry: attempt.retry });
         let sent_at = self.0.clock.now();
@@ -147,38 +152,12 @@ impl TokenSource {
         result.map_err(|error| {
             let may_change = self.0.credentials.may_change() || self.0.request.may_change();
             let may_be_another = may_change && error.may_be_the_secret();
-            Failed { error, refused: may_be_another.then(|| self.0.slot.fingerprint(prepared)) }
-        })
-    }
-}
-
-/// Why there is no token.
-pub(super) struct Failed {
-    pub(super) error: Error,
-    /// What was refused, if a closure may return something else by now.
-    pub(super) refused: Option<Fingerprint>,
-}
-
-/// An event of a fetch, kept until it is finished: a hook that is slow or panics must cost nobody
-/// else anything.
-pub(super) enum Told {
-    Requested { reason: Reason, retry: u32 },
-    Answered { duration: Duration, status: Option<u16>, error: Option<Error> },
-    NotSent(Error),
-    LifetimeIgnored { found: &'static str },
-    ClockCorrected { offset: i64 },
-}
-
-impl Told {
-    pub(super) fn kind(&self) -> EventKind<'_> {
-        match self {
-            Self::Requested { reason, retry } => EventKind::Requested { reason: *reason, retry: *retry },
-            Self::Answered { duration, status, error } => {
-                EventKind::Answered { duration: *duration, status: *status, error: error.as_ref() }
+            Failed {
+                error,
+                refused: may_be_another.then(|| self.0.slot.fingerprint(prepared)),
+                #[cfg(feature = "store")]
+                proof: self.0.store.as_ref().filter(|_| may_be_another).map(|store| store.proof(prepared)),
             }
-            Self::NotSent(error) => EventKind::NotSent { error },
-            Self::LifetimeIgnored { found } => EventKind::LifetimeIgnored { found },
-            Self::ClockCorrected { offset } => EventKind::ClockCorrected { offset: *offset },
-        }
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! The token source: puts the clock, the locks and the transport together, in the right order.
 //! Imports `protocol`, `renewal` and the common ground below them.
 //!
-//! Its parts: `builder` (settings), `call` (one API request and its 401), `acquire` (getting a
-//! token), `emit` (events), `thread_cache` (each thread's own copies), `shared_slot` (a slot with
+//! Its parts: `builder` and `store_settings` (settings), `call` (one API request and its 401), `acquire`
+//! (getting a token), `plan` and `fetch` (token requests), `obtain` and `desk` (a store), `emit` (events), `thread_cache` (each thread's own copies), `shared_slot` (a slot with
 //! its mutex), `token_cache` (slots that sources share) and `snapshot` (what `inspect` returns).
 
 #[cfg(feature = "keys")]
@@ -11,10 +11,17 @@ mod self_signed;
 mod acquire;
 pub(crate) mod builder;
 pub(crate) mod call;
+#[cfg(feature = "store")]
+mod desk;
 mod emit;
 mod fetch;
+#[cfg(feature = "store")]
+mod obtain;
+mod plan;
 mod shared_slot;
 pub(crate) mod snapshot;
+#[cfg(feature = "store")]
+mod store_settings;
 mod thread_cache;
 pub(crate) mod token_cache;
 
@@ -31,11 +38,15 @@ use crate::error::{Error, OriginNotAllowed};
 use crate::event::Event;
 use crate::origin;
 use crate::protocol::credentials::Credentials;
+#[cfg(feature = "store")]
+use crate::protocol::encode::Prepared;
 use crate::protocol::request::TokenRequest;
 use crate::protocol::token::AccessToken;
-use crate::renewal::caller::{Lead, Refusal};
+use crate::renewal::caller::{Lead, Outcome, Refusal, Usable};
 use crate::renewal::settings::Settings;
 use crate::renewal::slot::Slot;
+#[cfg(feature = "store")]
+use crate::source::plan::{Plan, Told};
 use crate::source::shared_slot::SharedSlot;
 use crate::source::snapshot::Snapshot;
 use crate::transport::Transport;
@@ -79,6 +90,9 @@ struct Inner {
     hook: Option<Box<Hook>>,
     renew_in_background: Option<Background>,
     refused_when: Option<Box<RefusedWhen>>,
+    /// A trait object, so that a program that sets no store does not contain what asks it.
+    #[cfg(feature = "store")]
+    store: Option<Box<dyn Obtain>>,
     slot: Arc<SharedSlot>,
     /// The key of this source in the cache of each thread.
     id: usize,
@@ -97,7 +111,19 @@ type Hook = dyn Fn(&Event<'_>) + Send + Sync;
 type RefusedWhen = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
 
 /// What starts a renewal in the background. A program that does not choose it links no threads.
-type Background = fn(&TokenSource, Lead) -> bool;
+type Background = fn(&TokenSource, Lead, &Usable) -> bool;
+
+/// How a fetch ends for its slot, and for the caller that led it.
+type Obtained = (Outcome, Result<AccessToken, Error>);
+
+/// Gets a token that other processes use, too.
+#[cfg(feature = "store")]
+trait Obtain: Send + Sync {
+    fn obtain(&self, source: &TokenSource, plan: &Plan, events: &mut Vec<Told>) -> Obtained;
+
+    /// Returns what tells other processes whether they would send the same proof.
+    fn proof(&self, prepared: &Prepared) -> String;
+}
 
 impl TokenSource {
     /// Returns a token that is valid now, from the cache if there is one. Waits at most for the

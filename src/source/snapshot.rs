@@ -57,7 +57,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(super) fn new(slot: &Slot, settings: &Settings, now: Moment, origins_not_allowed: Vec<String>) -> Self {
-        let held = slot.held(settings).map(|(token, schedule)| (now.since(&token.sent_at()), schedule));
+        let held = slot.held(settings).map(|(token, schedule)| (token.age(&now), schedule));
         let until = |at: Duration, age: Duration| (at != Duration::MAX).then(|| at.saturating_sub(age));
         Self {
             has_token: held.is_some_and(|(age, schedule)| age < schedule.expired),

@@ -3,6 +3,7 @@
 
 pub(crate) mod crypto;
 pub(crate) mod key;
+pub(crate) mod record;
 pub(crate) mod sealed;
 
 use std::fmt;

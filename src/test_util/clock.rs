@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::lock;
+#[cfg(feature = "store")]
+use crate::clock::Uptime;
 use crate::clock::{Clock, Moment, SystemClock};
 
 /// A clock that advances only when it is told to, or when `sleep` is called. Clones are the same
@@ -30,6 +32,26 @@ struct Hands {
     now: Moment,
     /// How far each look moves them.
     tick: Duration,
+    #[cfg(feature = "store")]
+    uptime: Uptime,
+}
+
+impl Hands {
+    /// Advances the clock that all processes of a machine share.
+    fn run(&mut self, by: Duration) {
+        #[cfg(feature = "store")]
+        {
+            self.uptime = Uptime::new(self.uptime.boot_id(), self.uptime.time().saturating_add(by));
+        }
+        #[cfg(not(feature = "store"))]
+        let _ = by;
+    }
+}
+
+/// A machine that has just been started.
+#[cfg(feature = "store")]
+fn started() -> Uptime {
+    Uptime::new(format!("{:x?}", crate::random::random_bytes()), Duration::ZERO)
 }
 
 impl ManualClock {
@@ -44,7 +66,12 @@ impl ManualClock {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Hands { now: SystemClock.now(), tick: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(Hands {
+            now: SystemClock.now(),
+            tick: Duration::ZERO,
+            #[cfg(feature = "store")]
+            uptime: started(),
+        })))
     }
 
     /// Moves both clocks ahead by this much at each look. Default: they stand still, as no real clock
@@ -81,8 +108,9 @@ impl ManualClock {
     /// # Ok::<_, client_credentials::Error>(())
     /// ```
     pub fn advance(&self, by: Duration) {
-        let now = &mut lock(&self.0).now;
-        *now = now.later(by);
+        let mut hands = lock(&self.0);
+        hands.now = hands.now.later(by);
+        hands.run(by);
     }
 
     /// Simulates a suspended machine: the wall clock advances, and the monotonic clock does not.
@@ -98,8 +126,25 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(7200));
     /// ```
     pub fn suspend(&self, for_: Duration) {
-        let now = &mut lock(&self.0).now;
-        *now = Moment::new(now.monotonic(), now.wall() + for_);
+        let mut hands = lock(&self.0);
+        hands.now = Moment::new(hands.now.monotonic(), hands.now.wall() + for_);
+        hands.run(for_);
+    }
+
+    /// Simulates a start of the machine: another [`boot_id`](crate::Uptime::boot_id), and an uptime of
+    /// zero. The other clocks do not change.
+    ///
+    /// ```
+    /// # use client_credentials::Clock;
+    /// # use client_credentials::test_util::ManualClock;
+    /// let clock = ManualClock::new();
+    /// let before = clock.uptime().expect("an uptime");
+    /// clock.reboot();
+    /// assert_ne!(clock.uptime().expect("an uptime").boot_id(), before.boot_id());
+    /// ```
+    #[cfg(feature = "store")]
+    pub fn reboot(&self) {
+        lock(&self.0).uptime = started();
     }
 
     /// Sets the wall clock. The monotonic clock does not change.
@@ -131,8 +176,9 @@ impl ManualClock {
     /// assert_eq!(clock.now().since(&start), Duration::from_secs(5));
     /// ```
     pub fn advance_monotonic(&self, by: Duration) {
-        let now = &mut lock(&self.0).now;
-        *now = Moment::new(now.monotonic() + by, now.wall());
+        let mut hands = lock(&self.0);
+        hands.now = Moment::new(hands.now.monotonic() + by, hands.now.wall());
+        hands.run(by);
     }
 }
 
@@ -145,12 +191,18 @@ impl Default for ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Moment {
         let mut hands = lock(&self.0);
-        let now = hands.now;
-        hands.now = now.later(hands.tick);
+        let (now, tick) = (hands.now, hands.tick);
+        hands.now = now.later(tick);
+        hands.run(tick);
         now
     }
 
     fn sleep(&self, pause: Duration) {
         self.advance(pause);
+    }
+
+    #[cfg(feature = "store")]
+    fn uptime(&self) -> Option<Uptime> {
+        Some(lock(&self.0).uptime.clone())
     }
 }

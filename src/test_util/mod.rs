@@ -38,12 +38,16 @@
 mod clock;
 mod script;
 mod server;
+#[cfg(feature = "store")]
+mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::ManualClock;
 pub use script::Script;
 pub use server::{Behaviour, Step, TokenServer};
+#[cfg(feature = "store")]
+pub use store::{MemoryStore, StoreFault};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

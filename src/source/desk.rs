@@ -1,0 +1,136 @@
+//! Asks a store, within a time limit, whatever the store does, and leaves it alone after a failure.
+//! Imports `backoff`, `clock`, `store`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::{Clock, SystemClock};
+use crate::renewal::backoff::doubled;
+use crate::store::{Claim, StoreError, StoreKey, TokenStore};
+
+/// After a failure a store is left alone for this long; the time doubles with each failure.
+const REST: Duration = Duration::from_secs(1);
+const REST_MOST: Duration = Duration::from_secs(30);
+
+/// What one fetch asks of its store. A store that may hang is asked on a thread, which is left behind if
+/// there is no answer in time, and ends when the store does.
+pub(super) struct Desk<'a> {
+    store: &'a Arc<dyn TokenStore>,
+    clock: &'a dyn Clock,
+    thread: Option<Sender<Job>>,
+    /// The time that the store may still take.
+    left: Duration,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(store: &'a Arc<dyn TokenStore>, clock: &'a dyn Clock) -> Self {
+        Self { store, clock, thread: None, left: Duration::ZERO }
+    }
+
+    /// Sets how long the store may take from now on.
+    pub(super) fn allow(&mut self, left: Duration) {
+        self.left = left;
+    }
+
+    pub(super) fn may_hang(&self) -> bool {
+        self.store.may_hang()
+    }
+
+    /// Asks the store, and returns what it answers in time. A panic is an error.
+    pub(super) fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&dyn TokenStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.left.is_zero() {
+            return Err(slow());
+        }
+        let ask = |store: &dyn TokenStore| {
+            catch_unwind(AssertUnwindSafe(|| question(store)))
+                .unwrap_or_else(|_| Err(StoreError::new("the store panicked")))
+        };
+        if !self.may_hang() {
+            let from = self.clock.monotonic();
+            let answer = ask(&**self.store);
+            self.left = self.left.saturating_sub(self.clock.monotonic().saturating_duration_since(from));
+            return answer;
+        }
+        let (answer, answered) = mpsc::sync_channel(1);
+        let store = Arc::clone(self.store);
+        self.start(Box::new(move || {
+            // If nobody waits any more, a claim is given back here.
+            let _ = answer.send(ask(&*store));
+        }))?;
+        // The time of this machine, even if a test has set another clock: the thread is real.
+        let from = SystemClock.monotonic();
+        let answer = answered.recv_timeout(self.left);
+        self.left = self.left.saturating_sub(SystemClock.monotonic().saturating_duration_since(from));
+        answer.unwrap_or_else(|_| {
+            self.left = Duration::ZERO;
+            Err(slow())
+        })
+    }
+
+    /// Claims the right to fetch. It is given back through this desk.
+    pub(super) fn claim(&mut self, key: StoreKey, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.ask(move |store| store.claim(&key, lease))
+    }
+
+    /// Gives a claim back, which may take the store as long as any question.
+    pub(super) fn release(&mut self, claim: Option<Claim>) {
+        if let Some(claim) = claim {
+            let _ = self.ask(move |_| {
+                drop(claim);
+                Ok(())
+            });
+        }
+    }
+
+    fn start(&mut self, job: Job) -> Result<(), StoreError> {
+        let thread = match &self.thread {
+            Some(thread) => thread,
+            None => {
+                let (jobs, inbox) = mpsc::channel::<Job>();
+                let work = move || inbox.into_iter().for_each(|job| job());
+                thread::Builder::new().name(String::from("token store")).spawn(work)?;
+                self.thread.insert(jobs)
+            }
+        };
+        thread.send(job).map_err(|_| slow())
+    }
+}
+
+/// Since when, and for how long, a store that failed is left alone.
+#[derive(Default)]
+pub(super) struct Rest(Mutex<Pause>);
+
+#[derive(Default)]
+struct Pause {
+    until: Option<Instant>,
+    failures: u32,
+}
+
+impl Rest {
+    pub(super) fn is_on(&self, now: Instant) -> bool {
+        let pause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.until.is_some_and(|until| now < until)
+    }
+
+    pub(super) fn begin(&self, now: Instant) {
+        let mut pause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.until = now.checked_add(doubled(REST, pause.failures, REST_MOST));
+        pause.failures = pause.failures.saturating_add(1);
+    }
+
+    pub(super) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pause::default();
+    }
+}
+
+fn slow() -> StoreError {
+    StoreError::new("the store did not answer in time")
+}
