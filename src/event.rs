@@ -469,6 +469,12 @@ mod tests {
             "replayed",
         ];
         assert_eq!(kinds.map(|kind| kind.name()), words);
+        #[cfg(feature = "store")]
+        {
+            let error = &StoreError::new("for a test");
+            let kinds = [EventKind::Loaded { age: duration }, EventKind::StoreFailed { error }];
+            assert_eq!(kinds.map(|kind| kind.name()), ["loaded", "store_failed"]);
+        }
 
         let reasons = [Reason::NoToken, Reason::Expiring, Reason::Refused, Reason::Forced];
         assert_eq!(reasons.map(Reason::name), ["no_token", "expiring", "refused", "forced"]);

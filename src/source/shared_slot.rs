@@ -315,6 +315,8 @@ mod model {
     use crate::protocol::credentials::Credentials;
     use crate::protocol::request::TokenRequest;
     use crate::source::TokenSource;
+    #[cfg(feature = "store")]
+    use crate::store::{Claim, Entry, Stamp, StoreError, StoreKey, TokenStore};
     use crate::test_util::ManualClock;
     use crate::transport::Attempt;
 
@@ -442,6 +444,84 @@ mod model {
             assert!(results.iter().any(|result| result.as_ref().is_ok_and(|token| token == "T")));
             assert!(results.iter().flatten().all(|token| token == "T"));
             assert_eq!(calls.load(SeqCst), 4, "one question, one request");
+        });
+    }
+
+    /// A clock at whose pauses other threads go on, and that stands still, so that nobody gives up.
+    #[cfg(feature = "store")]
+    struct Yielding(ManualClock);
+
+    #[cfg(feature = "store")]
+    impl crate::clock::Clock for Yielding {
+        fn now(&self) -> crate::clock::Moment {
+            self.0.now()
+        }
+
+        fn sleep(&self, _: Duration) {
+            thread::yield_now();
+        }
+    }
+
+    /// A store before whose every answer another thread may go on.
+    #[cfg(feature = "store")]
+    #[derive(Clone)]
+    struct Interleaved(crate::test_util::MemoryStore, Arc<loom::sync::atomic::AtomicUsize>);
+
+    #[cfg(feature = "store")]
+    impl Interleaved {
+        fn store(&self) -> &crate::test_util::MemoryStore {
+            self.1.fetch_add(1, SeqCst);
+            &self.0
+        }
+    }
+
+    #[cfg(feature = "store")]
+    impl TokenStore for Interleaved {
+        fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+            self.store().load(key)
+        }
+
+        fn claim(&self, key: &StoreKey, lease: Duration) -> Result<Option<Claim>, StoreError> {
+            self.store().claim(key, lease)
+        }
+
+        fn save(&self, key: &StoreKey, entry: &[u8], stamp: Stamp, keep: Duration) -> Result<(), StoreError> {
+            self.store().save(key, entry, stamp, keep)
+        }
+
+        fn may_hang(&self) -> bool {
+            false
+        }
+    }
+
+    /// Each thread stands for a process with a slot of its own.
+    #[cfg(feature = "store")]
+    #[test]
+    fn two_processes_with_one_store_make_one_request() {
+        loom::model(|| {
+            let store = Interleaved(Default::default(), Arc::default());
+            let (asked, clock) = (Arc::new(AtomicUsize::new(0)), ManualClock::new());
+            let process = || {
+                let counter = Arc::clone(&asked);
+                let transport = move |_: http::Request<Vec<u8>>, _: &Attempt| {
+                    let number = counter.fetch_add(1, SeqCst) + 1;
+                    thread::yield_now();
+                    let answer = format!(r#"{{"access_token":"T{number}","expires_in":3600}}"#);
+                    Ok(http::Response::new(answer.into()))
+                };
+                let request = TokenRequest::new("https://auth.example.com/token").expect("a request");
+                TokenSource::builder(Credentials::new("id", "s"), request.audience("https://api.example.com"))
+                    .transport(transport)
+                    .clock(Yielding(clock.clone()))
+                    .store(store.clone())
+                    .store_as("client")
+                    .build()
+                    .expect("a source")
+            };
+            let other = spawn(&process(), get);
+            assert_eq!(get(process()), "T1");
+            assert_eq!(other.join().expect("no panic"), "T1");
+            assert_eq!(asked.load(SeqCst), 1);
         });
     }
 
