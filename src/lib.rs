@@ -214,7 +214,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(all(feature = "keys", feature = "ureq")), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "keys", feature = "store-file", feature = "ureq")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 // First, because rustdoc shows methods in the order of their modules: the page of `TokenSource`
 // begins with its constructors.
@@ -270,6 +273,8 @@ pub use source::builder::TokenSourceBuilder;
 pub use source::call::{Call, PreparedCall};
 pub use source::snapshot::Snapshot;
 pub use source::token_cache::TokenCache;
+#[cfg(feature = "store-file")]
+pub use store::file::FileStore;
 #[cfg(feature = "store")]
 pub use store::sealed::{Sealed, SealingKey};
 #[cfg(feature = "store")]

@@ -2,6 +2,8 @@
 //! Imports `error`.
 
 pub(crate) mod crypto;
+#[cfg(feature = "store-file")]
+pub(crate) mod file;
 pub(crate) mod key;
 pub(crate) mod record;
 pub(crate) mod sealed;
