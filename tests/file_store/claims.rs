@@ -3,13 +3,14 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use client_credentials::{Claim, FileStore, StoreKey, TokenStore as _};
 
+use crate::emulator;
 #[cfg(unix)]
 use crate::world::unix::{chmod, give_away, make_fifo, mode};
 use crate::world::{Directory, key};
@@ -69,7 +70,7 @@ struct Other(Child);
 
 impl Other {
     fn start(directory: &Directory) -> (Self, bool) {
-        let mut command = Command::new(env::current_exe().unwrap());
+        let mut command = emulator::command(&env::current_exe().unwrap());
         command.args(["--exact", "claims::child", "--nocapture", "--test-threads=1"]);
         command.env(VARIABLE, directory.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

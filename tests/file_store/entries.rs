@@ -112,6 +112,7 @@ fn st_09_a_directory_in_place_of_an_entry_is_not_used_and_saving_fails() {
     assert_eq!(directory.temporary_files(), 0);
 }
 
+/// On Windows, a file that somebody reads cannot be replaced at that moment.
 #[test]
 fn readers_see_the_old_entry_or_the_new_one_while_writers_replace_it() {
     let directory = Directory::new("whole");
@@ -119,16 +120,17 @@ fn readers_see_the_old_entry_or_the_new_one_while_writers_replace_it() {
     save(&directory.store(), &one, 1).unwrap();
     let write = |bytes: &[u8]| {
         let store = directory.store();
-        (0..50).for_each(|_| save(&store, bytes, 1).unwrap());
+        (0..50).for_each(|_| assert!(save(&store, bytes, 1).is_ok() || cfg!(windows)));
     };
     std::thread::scope(|scope| {
         let writers = [scope.spawn(|| write(&one)), scope.spawn(|| write(&other))];
         let store = directory.store();
         while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-            let (bytes, _) = kept(&store).expect("an entry that can be used");
-            assert!(bytes == one || bytes == other);
+            let bytes = kept(&store).map(|(bytes, _)| bytes);
+            assert!(bytes.as_ref().map_or(cfg!(windows), |bytes| *bytes == one || *bytes == other));
         }
     });
+    assert_eq!(directory.temporary_files(), 0);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod claims;
 mod directories;
+#[path = "../emulator/mod.rs"]
+mod emulator;
 mod entries;
 #[cfg(unix)]
 mod faults;
