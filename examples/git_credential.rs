@@ -11,7 +11,7 @@ use std::io::{self, Read as _};
 use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
 
-use client_credentials::{TokenRequest, TokenSource};
+use client_credentials::{TokenRequest, TokenSource, UreqTransport};
 use common::{Args, Failure, Usage, say};
 
 const HELP: &str = "\
@@ -27,9 +27,11 @@ Usage: git_credential [OPTIONS] get|store|erase
   --client-id KEY            the key of an OAuth consumer [env: CLIENT_ID]
   --client-secret-file FILE  holds its secret
                              [or the secret itself in env: CLIENT_SECRET]
+  --store DIR                keep the token there, for the next call and for
+                             other processes of this user [env: STORE]
 
-Let git keep a token in memory for less than the two hours that it lives, and
-ask this program for the next one:
+Without --store, let git keep a token in memory for less than the two hours that
+it lives, and ask this program for the next one:
 
   bitbucket=credential.https://bitbucket.org.helper
   git config --global $bitbucket 'cache --timeout=3600'
@@ -63,7 +65,8 @@ fn program(args: Args) -> Result<(), Failure> {
     let attribute = |name| question.lines().filter_map(|line| line.split_once('=')).find(|(n, _)| *n == name);
     let (Some((_, protocol)), Some((_, host))) = (attribute("protocol"), attribute("host")) else { return Ok(()) };
     let request = TokenRequest::new(&endpoint)?.allow_origin(&origin)?;
-    let source = TokenSource::new(credentials, request)?;
+    let builder = TokenSource::builder(credentials, request).transport(UreqTransport::new());
+    let source = common::stored(builder, &args)?.build()?;
     // The same rule as for requests: scheme, host and port. To any other question git gets no
     // answer, and asks its other helpers.
     let ours = format!("{protocol}://{host}/").parse().is_ok_and(|uri| source.allows(&uri));

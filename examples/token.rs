@@ -32,6 +32,8 @@ Usage: token [OPTIONS]
   --audience NAME
   --scope SCOPES
   --parameter NAME=VALUE     a further parameter; may be repeated
+  --store DIR                keep the token there, for the next call and for
+                             other processes of this user [env: STORE]
 
   --header                   print a whole header
   --json                     print an object: access_token, token_type,
@@ -85,7 +87,7 @@ fn program(args: Args) -> Result<(), Failure> {
             _ => warn(format_args!("< {event}")),
         });
     }
-    let token = builder.build()?.token()?;
+    let token = common::stored(builder, &args)?.build()?.token()?;
     if verbose {
         warn(format_args!("< {token:?}"));
     }

@@ -14,6 +14,8 @@ mod auth0;
 mod bitbucket;
 #[path = "examples/consumers.rs"]
 mod consumers;
+#[path = "examples/cron.rs"]
+mod cron;
 #[path = "examples/git.rs"]
 mod git;
 #[path = "examples/git_credential.rs"]
@@ -30,11 +32,12 @@ mod token;
 use run::example;
 
 /// The examples that take a client from the arguments or the environment, with what else they cannot do without.
-const WITH_CLIENT: [(&str, &[&str]); 6] = [
+const WITH_CLIENT: [(&str, &[&str]); 7] = [
     ("any_client", &[]),
     ("auth0", &["--audience", "a"]),
     ("bitbucket", &[]),
     ("consumers", &["--account", "a"]),
+    ("cron", &["https://api.example.com/"]),
     ("git_credential", &[]),
     ("token", &[]),
 ];

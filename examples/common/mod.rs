@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs};
 
-use client_credentials::{Credentials, Secret};
+use client_credentials::{Credentials, Secret, TokenSourceBuilder};
 use lexopt::Arg;
 
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -194,6 +194,24 @@ impl Args {
         let secret = variable("client-secret")
             .ok_or_else(|| Usage::new("CLIENT_SECRET (or --client-secret-file) is missing"))?;
         Ok(Credentials::new(id, secret))
+    }
+}
+
+/// Shares the token with other processes, in the directory `--store`, if it is given.
+pub fn stored(builder: TokenSourceBuilder, args: &Args) -> Result<TokenSourceBuilder, Failure> {
+    let Some(directory) = args.setting("store")? else { return Ok(builder) };
+    #[cfg(feature = "store-file")]
+    {
+        // What comes from a file cannot be compared between processes, but its name can.
+        let files = ["client-secret-file", "assertion-file"].map(|name| args.setting(name));
+        let [secret, assertion] = files;
+        let name = secret?.or(assertion?).unwrap_or_default();
+        Ok(builder.store(client_credentials::FileStore::open(directory)?).store_as(name))
+    }
+    #[cfg(not(feature = "store-file"))]
+    {
+        drop(directory);
+        Err(Usage::new("--store needs the feature store-file of the crate").into())
     }
 }
 
