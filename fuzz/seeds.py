@@ -159,6 +159,19 @@ CLAIMS = [
 ]
 
 
+def entries():
+    now = 1_700_000_000_000
+    token = {"v": 1, "token": "tok", "type": "Bearer", "expires_in_ms": 3_600_000, "scope": "a b", "wall_ms": now - 60_000}
+    token |= {"keep_ms": 3_600_000, "boot": "a-boot", "up_ms": 99_940_000, "renew_ms": 1_800_000, "members": {"a": 1}}
+    for changed in [{}, {"v": 2}, {"token": "a\r\nb: c"}, {"wall_ms": now + 61_000}, {"up_ms": 0}, {"renew_ms": 0}]:
+        for byte in [0, 2, 0x82]:
+            yield bytes([byte]) + json.dumps(token | changed).encode()
+    denied = {"status": 401, "code": "invalid_client", "asked": False, "proof": None}
+    for changed in [{}, {"status": 200}, {"asked": True}, {"proof": "0"}]:
+        note = {"v": 1, "wall_ms": now - 1000, "keep_ms": 10_000, "denied": denied | changed}
+        yield from (bytes([byte]) + json.dumps(note).encode() for byte in [1, 3])
+
+
 SEEDS = {
     "reply": replies,
     "challenge": lambda: ("\n".join(row["in"]).encode() for row in rows("www_authenticate")),
@@ -171,6 +184,7 @@ SEEDS = {
     "signing_key": signing_keys,
     "ecdsa_der": signatures,
     "claims": lambda: (steps(claims) for claims in CLAIMS),
+    "entry": entries,
 }
 
 

@@ -16,7 +16,7 @@ if ! cargo "+$toolchain" fuzz --version >/dev/null 2>&1; then
     echo "needs cargo-fuzz and the $toolchain toolchain: rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2
     exit 2
 fi
-targets=${FUZZ_TARGETS:-reply challenge retry_after audience basic body question redact signing_key ecdsa_der claims}
+targets=${FUZZ_TARGETS:-reply challenge retry_after audience basic body question redact signing_key ecdsa_der claims entry}
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
 ./seeds.py "$corpus"
@@ -36,6 +36,7 @@ for target in $targets; do
     signing_key) length=4096 dictionary=signing_key ;;
     ecdsa_der) length=112 dictionary=ecdsa_der ;;
     claims) length=160 dictionary=claims ;;
+    entry) length=256 dictionary=entry ;;
     body) length=96 dictionary=steps ;;
     *) length=80 dictionary=steps ;;
     esac
