@@ -80,9 +80,11 @@ impl<'a> Desk<'a> {
         self.ask(move |store| store.claim(&key, lease))
     }
 
-    /// Gives a claim back, which may take the store as long as any question.
+    /// Gives a claim back, which may take the store as long as any question. If it has no time left, this
+    /// does not wait for it.
     pub(super) fn release(&mut self, claim: Option<Claim>) {
         if let Some(claim) = claim {
+            self.left = self.left.max(Duration::from_millis(1));
             let _ = self.ask(move |_| {
                 drop(claim);
                 Ok(())
@@ -133,4 +135,34 @@ impl Rest {
 
 fn slow() -> StoreError {
     StoreError::new("the store did not answer in time")
+}
+
+#[cfg(all(test, feature = "test-util", not(loom)))]
+mod tests {
+    use std::sync::mpsc::Sender;
+    use std::thread::ThreadId;
+
+    use super::*;
+    use crate::test_util::{ManualClock, MemoryStore};
+
+    struct Tells(Sender<ThreadId>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread::current().id());
+        }
+    }
+
+    #[test]
+    fn a_claim_of_a_store_that_may_hang_is_never_given_back_by_the_thread_that_asks() {
+        let clock = ManualClock::new();
+        let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::remote(clock.clone()));
+        let mut desk = Desk::new(&store, &clock);
+        for left in [Duration::from_secs(60), Duration::ZERO] {
+            let (dropped, by) = mpsc::channel();
+            desk.allow(left);
+            desk.release(Some(Claim::new(Tells(dropped))));
+            assert_ne!(by.recv().expect("given back"), thread::current().id());
+        }
+    }
 }

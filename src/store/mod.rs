@@ -148,7 +148,7 @@ pub trait TokenStore: Send + Sync + 'static {
     fn claim(&self, key: &StoreKey, lease: Duration) -> Result<Option<Claim>, StoreError>;
 
     /// Keeps `entry` and its `stamp` under this key for at least `keep`, unless an entry with a later
-    /// stamp is there. Does not need a claim.
+    /// stamp is still kept there. Does not need a claim.
     ///
     /// # Errors
     ///
@@ -223,7 +223,8 @@ pub struct Claim {
 
 impl Claim {
     /// Makes a claim that lasts as long as `guard`, whose `Drop` gives the right back. It must not give
-    /// back the right of somebody else, who got it because the lease was over.
+    /// back the right of somebody else, who got it because the lease was over. A source drops a claim
+    /// where it calls the methods of the store, so `Drop` may take as long as they do.
     ///
     /// ```
     /// # use client_credentials::Claim;
@@ -392,8 +393,9 @@ impl From<Stamp> for u64 {
 ///
 /// It is never an error of a call for a token: the source reports it and goes on without the store.
 ///
-/// It does not implement [`std::error::Error`], because `?` could then not make one of every error; use
-/// [`cause`](Self::cause).
+/// `Display` says what went wrong, and `Debug` the causes as well. It does not implement
+/// [`std::error::Error`], because `?` could then not make one of every error; use
+/// [`cause`](Self::cause), or `?` where a boxed error is wanted.
 ///
 /// # Examples
 ///
@@ -435,15 +437,23 @@ impl StoreError {
     pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         &*self.0
     }
-
-    pub(crate) fn into_cause(self) -> BoxError {
-        self.0
-    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for StoreError {
     fn from(error: E) -> Self {
         Self(Box::new(error))
+    }
+}
+
+impl From<StoreError> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(error: StoreError) -> Self {
+        error.0
+    }
+}
+
+impl From<StoreError> for Box<dyn std::error::Error> {
+    fn from(error: StoreError) -> Self {
+        error.0
     }
 }
 

@@ -141,7 +141,7 @@ impl<S: TokenStore> TokenStore for Sealed<S> {
                 || Entry::unusable("an entry of the store was changed, or sealed with a key that is not known here (Sealed::also_open)", stamp),
                 |bytes| Entry::new(bytes, stamp),
             ),
-            Err(why) => Entry::unusable(why.into_cause(), stamp),
+            Err(why) => Entry::unusable(why, stamp),
         };
         Ok(Some(match left {
             Some(left) => entry.left(left),
