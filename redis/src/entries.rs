@@ -158,7 +158,7 @@ impl Entries {
         let needs = format!("~{}* {COMMANDS}{select}", state.prefix);
         let what = match failure {
             Failure::Broken(error) => fault::broken(&error, LIMIT),
-            Failure::Refused { code, detail } => fault::refused(&code, &detail, &needs),
+            Failure::Refused { code, detail, .. } => fault::refused(&code, &detail, &needs),
             Failure::Login => "refuses the user or the password of the URL".into(),
             Failure::Database => format!("has no database {}", state.address.database),
         };

@@ -32,8 +32,9 @@ impl Deadline {
 /// Why an exchange failed.
 pub(crate) enum Failure {
     Broken(RedisError),
-    /// The server answered this code and detail.
+    /// The server answered this code and detail to the command at this place.
     Refused {
+        at: usize,
         code: String,
         detail: String,
     },
@@ -85,24 +86,26 @@ impl Link {
     pub(crate) fn open(address: &Address, deadline: Deadline) -> Result<Self, Failure> {
         let timed = Timed { socket: connect(&address.target, deadline)?, deadline, most: 0 };
         let mut link = Self { stream: wrap(timed, address)?, parser: Parser::new() };
+        let mut commands = Vec::new();
         if let Some((user, password)) = &address.login {
-            let login = redis::cmd("AUTH").arg(user.as_deref()).arg(password).to_owned();
-            match link.exchange(&[login], deadline) {
-                // The detail may contain the password: "unknown command 'AUTH', with args beginning with: ...".
-                Err(Failure::Refused { code, .. }) if matches!(&*code, "ERR" | "WRONGPASS") => {
-                    return Err(Failure::Login);
-                }
-                Err(Failure::Refused { code, .. }) => return Err(Failure::Refused { code, detail: String::new() }),
-                result => result?,
-            };
+            commands.push(redis::cmd("AUTH").arg(user.as_deref()).arg(password).to_owned());
         }
         if address.database != 0 {
-            match link.exchange(&[redis::cmd("SELECT").arg(address.database).to_owned()], deadline) {
-                Err(Failure::Refused { code, .. }) if code == "ERR" => return Err(Failure::Database),
-                result => result?,
-            };
+            commands.push(redis::cmd("SELECT").arg(address.database).to_owned());
         }
-        Ok(link)
+        if commands.is_empty() {
+            return Ok(link);
+        }
+        match link.exchange(&commands, deadline) {
+            Ok(_) => Ok(link),
+            Err(Failure::Refused { at: 0, code, .. }) if address.login.is_some() => Err(match &*code {
+                "ERR" | "WRONGPASS" => Failure::Login,
+                // The detail may contain the password: "unknown command 'AUTH', with args beginning with: ...".
+                _ => Failure::Refused { at: 0, code, detail: String::new() },
+            }),
+            Err(Failure::Refused { code, .. }) if code == "ERR" => Err(Failure::Database),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Sends all commands, then reads an answer for each. After a failure the connection must not be used again.
@@ -113,12 +116,12 @@ impl Link {
         self.stream.write_all(&packed)?;
         self.stream.flush()?;
         let mut answers = Vec::with_capacity(commands.len());
-        for _ in commands {
+        for at in 0..commands.len() {
             let answer = self.parser.parse_value(&mut self.stream)?;
             // The others may never come: a server that refuses a client says so once, and closes.
             if let Value::ServerError(error) = answer {
                 let (code, detail) = (error.code().into(), error.details().unwrap_or_default().into());
-                return Err(Failure::Refused { code, detail });
+                return Err(Failure::Refused { at, code, detail });
             }
             answers.push(answer);
         }
