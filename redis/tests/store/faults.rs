@@ -129,6 +129,21 @@ fn an_answer_that_repeats_the_password_is_not_shown() {
 }
 
 #[test]
+fn logging_in_and_choosing_a_database_is_one_round_trip() {
+    let fake = Fake::new(|stream, asked| {
+        let asked = String::from_utf8_lossy(asked);
+        let answer = match (asked.contains("AUTH"), asked.contains("SELECT"), asked.contains("GETRANGE")) {
+            (true, true, false) => "+OK\r\n+OK\r\n",
+            (false, false, true) => ":-2\r\n$0\r\n\r\n",
+            _ => return false,
+        };
+        stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let store = RedisStore::dangerously_unsealed(format!("redis://me:hush@127.0.0.1:{}/3", fake.port)).unwrap();
+    assert!(store.load(&name(1)).unwrap().is_none());
+}
+
+#[test]
 fn a_server_that_says_nothing_costs_one_limit_for_each_operation() {
     let fake = Fake::new(|_, _| true);
     for url in ["redis://127.0.0.1", "redis://me:hush@127.0.0.1"] {
