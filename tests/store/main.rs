@@ -5,6 +5,7 @@ mod failures;
 mod faults;
 mod refused;
 mod renewal;
+mod sealed;
 mod settings;
 mod waiting;
 
