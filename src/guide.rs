@@ -29,7 +29,8 @@
 //! | [Zoom](zoom) | the grant `account_credentials` |
 //! | [GitHub App](github) | a signed JWT is the token; installation tokens |
 //!
-//! Load: [At scale](scale) is for many processes that use one token endpoint.
+//! Many processes: with [Token stores](stores) they share one token. [At scale](scale) says what
+//! they cost a token endpoint without one.
 //!
 //! The recipes write `"client-id"` and `"client-secret"`. In a program,
 //! [read the secret](how_do_i#rotate-the-secret) from a file, a vault or
@@ -94,7 +95,7 @@
 /// - Each thread waits no longer than its own time limit. If the thread that fetches runs out of
 ///   time, the thread with the most time left goes on.
 /// - Clones of a source, and sources that share a [`TokenCache`](crate::TokenCache), share its
-///   tokens.
+///   tokens. Processes share them through a [store](stores).
 pub mod how_it_works {}
 
 #[doc = include_str!("../docs/how-do-i.md")]
@@ -149,6 +150,10 @@ pub mod scale {}
 
 #[doc = include_str!("../docs/recipes/smart.md")]
 pub mod smart {}
+
+#[cfg(feature = "store-file")]
+#[doc = include_str!("../docs/stores.md")]
+pub mod stores {}
 
 #[doc = include_str!("../docs/recipes/ups.md")]
 pub mod ups {}

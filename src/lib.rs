@@ -1,7 +1,7 @@
 //! OAuth 2.0 for blocking Rust programs that call an API on their own behalf: services,
 //! command-line tools, cron jobs. Each request to the API carries a valid access token, which is
 //! fetched once, cached, renewed before it expires, replaced if the API answers 401, and sent to no
-//! other host.
+//! other host. Many processes and machines can share one.
 //!
 //! - [Examples](#examples): [from the environment](#from-the-environment),
 //!   [your own agent](#your-own-agent), [an error and its remedy](#an-error-and-its-remedy)
@@ -9,6 +9,7 @@
 //! - [How do I ...](guide::how_do_i), with tested code
 //! - [Error messages](guide::errors), and what to do
 //! - [Recipes](guide) for identity providers, from Auth0 to Zoom
+//! - [Token stores](guide::stores): one token for many processes and machines
 //! - [Where to start](#where-to-start), and
 //!   [the settings of a token request](#token-request-settings)
 //! - [Logging](#logging), [errors](#errors), [testing](#testing)
@@ -103,6 +104,8 @@
 //! | describe the token request, and name the API | [`TokenRequest`], [`BodyFormat`] |
 //! | get tokens and put them on requests | [`TokenSource`], [`TokenSourceBuilder`], [`AccessToken`] |
 //! | share tokens between sources | [`TokenCache`], [`CacheKey`] |
+//! | share a token among processes | [`TokenSourceBuilder::store`], [`FileStore`], [`Sealed`] |
+//! | keep shared tokens in a database | [`TokenStore`], [`Entry`], [`Claim`], [`StoreKey`] |
 //! | handle errors | [`Error`] |
 //! | log events, show the state | [`Event`], [`Snapshot`] |
 //! | set a proxy, a private CA or a client certificate | [`UreqTransport`] |
@@ -163,7 +166,8 @@
 //!
 //! With the feature `test-util`, [`test_util::Script`] is a token endpoint that answers by a
 //! script, [`test_util::ManualClock`] a clock that is set by hand, and [`test_util::TokenServer`] a
-//! server on this machine that misbehaves as told.
+//! server on this machine that misbehaves as told. With the feature `store` there is
+//! [`test_util::MemoryStore`], a token store that misbehaves as well.
 //! For more, see [Test without a network](guide::how_do_i#test-without-a-network).
 //!
 //! # In and out of scope
@@ -176,10 +180,11 @@
 //!   platform ([RFC 7523]), by a client certificate ([RFC 8705]), and clients without any,
 //! - bearer tokens ([RFC 6750]) and resource indicators ([RFC 8707]),
 //! - caching and renewal of tokens, and a second attempt for a request that was answered by 401,
+//! - sharing one token among processes and machines,
 //! - limiting tokens to the origins that may receive them.
 //!
 //! Out of scope are grants that use a browser, OpenID Connect, the validation of tokens, and
-//! async. Not supported yet are DPoP ([RFC 9449]), discovery ([RFC 8414]), and token stores on disk.
+//! async. Not supported yet are DPoP ([RFC 9449]) and discovery ([RFC 8414]).
 //!
 //! [RFC 6749 section 4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 //! [section 2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
@@ -202,8 +207,13 @@
 //! - `native-tls`: TLS for ureq by the library of the operating system, for use with
 //!   `default-features = false`. If `rustls` is enabled as well, the agents that this crate makes
 //!   use rustls.
+//! - `store`: [`TokenSourceBuilder::store`], so that many processes use one token; the trait
+//!   [`TokenStore`], and [`Sealed`], which encrypts what a store keeps. It adds no crate to the
+//!   default tree. The crate `client-credentials-redis` has a store for Redis and Valkey.
+//! - `store-file`: [`FileStore`], a store for the processes of one machine. It includes `store`, and
+//!   adds four crates on Linux.
 //! - `test-util`: tools for tests. A scripted token endpoint, a clock set by hand, and a token
-//!   server on this machine.
+//!   server on this machine. With `store`, also a token store in memory.
 //!
 //! # Versions and MSRV
 //!
