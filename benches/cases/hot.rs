@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use client_credentials::test_util::ManualClock;
-use client_credentials::{Attempt, Credentials, Moment, SigningKey, TokenRequest, TokenSource};
+use client_credentials::test_util::{ManualClock, MemoryStore};
+use client_credentials::{Attempt, Credentials, Moment, SigningKey, TokenRequest, TokenSource, TokenSourceBuilder};
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
 use ring::rand::SystemRandom;
@@ -33,9 +33,22 @@ pub fn credentials() -> Credentials {
 
 /// A source that holds a token of this length.
 pub fn source(length: usize) -> TokenSource {
+    with_token(builder(length))
+}
+
+/// The same, which shares its token with other processes.
+pub fn source_with_store(length: usize) -> TokenSource {
+    with_token(builder(length).store(MemoryStore::new()).store_as("bench"))
+}
+
+fn builder(length: usize) -> TokenSourceBuilder {
     let answer = answer(&token(length));
     let transport = move |_: Request<Vec<u8>>, _: &Attempt| Ok(Response::new(answer.clone().into_bytes()));
-    let source = TokenSource::builder(credentials(), question()).transport(transport).build().expect("a source");
+    TokenSource::builder(credentials(), question()).transport(transport)
+}
+
+fn with_token(builder: TokenSourceBuilder) -> TokenSource {
+    let source = builder.build().expect("a source");
     source.token().expect("a token");
     source
 }
