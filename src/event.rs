@@ -402,7 +402,7 @@ impl fmt::Display for Event<'_> {
             ),
             EventKind::Waited { duration } => write!(f, "waited {duration:?} for a token requested by another caller"),
             #[cfg(feature = "store")]
-            EventKind::Loaded { age } => write!(f, "a token of {age:?} ago was in the store"),
+            EventKind::Loaded { age } => write!(f, "token taken from the store, requested {age:?} ago"),
             #[cfg(feature = "store")]
             EventKind::StoreFailed { error } => {
                 write!(f, "the token store: {}", Excerpt(format!("{error:?}").as_bytes()))

@@ -15,7 +15,7 @@ fn a_second_run_uses_the_token_of_the_first() {
     std::fs::remove_dir_all(&directory).expect("a directory");
     assert_eq!((first.success(), second.success()), ("a job\n", "a job\n"));
     assert!(first.stderr.contains("token received after "), "{}", first.stderr);
-    assert!(second.stderr.contains(" ago was in the store"), "{}", second.stderr);
+    assert!(second.stderr.contains("token taken from the store, requested "), "{}", second.stderr);
     assert_eq!((auth.requests().len(), api.requests().len()), (1, 2));
     assert!(api.requests().iter().all(|request| request.token() == Some("tok-a")));
 }

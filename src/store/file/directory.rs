@@ -13,14 +13,14 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf, Error> {
     let absolute = std::path::absolute(directory)
         .map_err(|error| refused(directory, &format!("is not the name of a directory ({error})")))?;
     let directory: PathBuf = absolute.components().collect();
-    let created = platform::create_directory(&directory);
-    let metadata = match (fs::symlink_metadata(&directory), created) {
-        (Ok(metadata), _) => metadata,
-        (Err(_), Err(error)) | (Err(error), Ok(())) => {
-            let why = format!("could not be created ({error}); name a directory that this user may create");
-            return Err(refused(&directory, &why));
-        }
-    };
+    let metadata = fs::symlink_metadata(&directory).or_else(|_| {
+        // Another process may create it at the same time.
+        platform::create_directory(&directory)?;
+        fs::symlink_metadata(&directory)
+    });
+    let metadata = metadata.map_err(|error| {
+        refused(&directory, &format!("could not be created ({error}); name a directory that this user may create"))
+    })?;
     if metadata.is_symlink() {
         return Err(refused(&directory, "is a symbolic link; name the directory that it leads to"));
     }
@@ -28,7 +28,10 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf, Error> {
         return Err(refused(&directory, "is not a directory; name one, or a name that is not taken"));
     }
     match platform::strangers(&metadata) {
-        Some(why) => Err(refused(&directory, &format!("{why}; name a directory of this user alone (chmod 700)"))),
+        Some(why) => Err(refused(
+            &directory,
+            &format!("{why}; name a directory of this user alone (chmod 700), or a new one inside it"),
+        )),
         None => Ok(directory),
     }
 }
