@@ -22,6 +22,9 @@ const LARGEST: usize = 1024 * 1024;
 /// An entry that was made further in the future is not used: one of two clocks is wrong.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
+/// The longest that a failure holds, whatever its entry says.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// What the clocks show, those of this machine and that of the store.
 pub(crate) struct Clocks {
     pub(crate) now: Moment,
@@ -128,7 +131,8 @@ pub(crate) fn of_note(note: &Note, clocks: &Clocks) -> Zeroizing<Vec<u8>> {
 /// used, or is over.
 pub(crate) fn note(entry: &[u8], clocks: &Clocks) -> Option<Note> {
     let record = read(entry)?;
-    let pause = duration(&record, "keep_ms")?.checked_sub(age(&record, clocks)?).filter(|left| !left.is_zero())?;
+    let pause = duration(&record, "keep_ms")?.min(LONGEST_PAUSE);
+    let pause = pause.checked_sub(age(&record, clocks)?).filter(|left| !left.is_zero())?;
     let denied = record.get("denied")?;
     let text = |name| match denied.get(name) {
         None | Some(Value::Null) => Some(None),
