@@ -157,15 +157,15 @@ impl TokenSource {
         }
         let now = self.0.clock.monotonic();
         let own = self.0.settings.timeout;
-        let (deadline, given) = match (limit, &usable) {
+        let (budget, deadline, given) = match (limit, &usable) {
             (Limit::Share(budget), Some(usable)) => {
                 let (share, setting) = share(budget, usable.left);
-                (Deadline::after(now, share, setting), None)
+                (budget, Deadline::after(now, share, setting), None)
             }
-            (Limit::Hurried(deadline, budget), _) => (deadline, Some(budget)),
-            (Limit::Own | Limit::Share(_), _) => (Deadline::after(now, own, OWN_LIMIT), Some(own)),
+            (Limit::Hurried(deadline, budget), _) => (budget, deadline, Some(budget)),
+            (Limit::Own | Limit::Share(_), _) => (own, Deadline::after(now, own, OWN_LIMIT), Some(own)),
         };
-        let plan = Plan { reason: lead.reason, retries, deadline, given, usable };
+        let plan = Plan { reason: lead.reason, retries, deadline, budget, given, usable };
         let mut events = Vec::new();
         let (outcome, result) = self.obtain(&plan, &mut events);
         guard.outcome = Some(outcome);

@@ -40,8 +40,8 @@ use crate::store::{Claim, Stamp, StoreError, StoreKey, TokenStore};
 
 /// How long a claim lasts at most in a store that does not notice the end of its clients.
 const LEASE: Duration = Duration::from_secs(5);
-/// How long a store may take in one fetch. While it makes others wait that is lost time, so with a
-/// usable token it is at most this part of what is left.
+/// How long a store may take for a look and a claim, or to save. With a usable token that is lost time, so
+/// it is at most this part of what the caller has.
 const STORE_TIME: Duration = Duration::from_millis(500);
 const STORE_SHARE: u32 = 50;
 /// The longest of the three parts of a wait for another process.
@@ -90,6 +90,7 @@ impl Obtain for Shared {
             desk,
             from,
             events,
+            claim: None,
             kept: None,
             token_stamp: Stamp::default(),
             note: None,
@@ -127,6 +128,8 @@ struct Visit<'a> {
     desk: Desk<'a>,
     from: Moment,
     events: &'a mut Vec<Told>,
+    /// The right to fetch, if this process has it.
+    claim: Option<Claim>,
     /// A token of the store that is due, but can be used for a while.
     kept: Option<Kept>,
     /// The stamp of what is there, which the next entry follows.
@@ -144,15 +147,15 @@ enum Found {
     Failure(Error),
     /// Another process renews the token, and this one is good enough until then.
     Elsewhere(AccessToken),
-    /// Fetch a token, with this claim if there is one.
-    Fetch(Option<Claim>),
+    /// Fetch a token.
+    Nothing,
 }
 
 impl Visit<'_> {
     fn run(mut self) -> Obtained {
         let found = self.find().unwrap_or_else(|error| {
             self.fails(error);
-            Found::Fetch(None)
+            Found::Nothing
         });
         let obtained = match found {
             Found::Token(kept) => {
@@ -164,12 +167,10 @@ impl Visit<'_> {
                 self.events.push(Told::RememberedFailure(error.clone()));
                 self.spare(Failed::new(error), self.plan)
             }
-            Found::Fetch(claim) => {
-                let obtained = self.fetch();
-                self.desk.release(claim);
-                obtained
-            }
+            Found::Nothing => self.fetch(),
         };
+        let claim = self.claim.take();
+        self.desk.release(claim);
         if !self.is_broken {
             self.shared.rest.end();
         }
@@ -190,20 +191,22 @@ impl Visit<'_> {
                 if let Some(error) = self.noted()? {
                     return Ok(Found::Failure(error));
                 }
-                let mut claim = self.desk.claim(self.shared.token, LEASE)?;
+                self.claim = self.desk.claim(self.shared.token, LEASE)?;
                 let good = self.kept.as_ref().map(|kept| &kept.token);
                 let good = good.or(self.plan.usable.as_ref().map(|usable| &usable.token));
-                match (&claim, good) {
+                match (&self.claim, good) {
                     (None, Some(token)) => return Ok(Found::Elsewhere(token.clone())),
-                    (None, None) if waited >= third => claim = self.desk.claim(self.shared.stand_in, LEASE)?,
+                    (None, None) if waited >= third => {
+                        self.claim = self.desk.claim(self.shared.stand_in, LEASE)?;
+                    }
                     _ => {}
                 }
-                if claim.is_some() {
-                    return self.look_again(claim);
+                if self.claim.is_some() {
+                    return self.look_again();
                 }
             }
             if waited >= third * 2 {
-                return Ok(Found::Fetch(None));
+                return Ok(Found::Nothing);
             }
             let border = if waited < third { third } else { third * 2 };
             self.source.0.clock.sleep(self.pause(polls, waited).min(border - waited));
@@ -212,16 +215,12 @@ impl Visit<'_> {
     }
 
     /// Somebody may have fetched, and given the claim back, since the last look.
-    fn look_again(&mut self, claim: Option<Claim>) -> Result<Found, StoreError> {
-        let found = match self.look()? {
-            Some(kept) => self.loaded(kept),
-            None => match self.noted()? {
-                Some(error) => Found::Failure(error),
-                None => return Ok(Found::Fetch(claim)),
-            },
-        };
-        self.desk.release(claim);
-        Ok(found)
+    fn look_again(&mut self) -> Result<Found, StoreError> {
+        self.desk.allow(self.store_time());
+        if let Some(kept) = self.look()? {
+            return Ok(self.loaded(kept));
+        }
+        Ok(self.noted()?.map_or(Found::Nothing, Found::Failure))
     }
 
     fn loaded(&mut self, kept: Kept) -> Found {
@@ -284,9 +283,9 @@ impl Visit<'_> {
     }
 
     fn store_time(&self) -> Duration {
-        let left = self.plan.deadline.left(self.source.0.clock.monotonic());
         let is_good = self.kept.is_some() || self.plan.usable.is_some();
-        if is_good { STORE_TIME.min(left / STORE_SHARE) } else { STORE_TIME.min(left) }
+        let most = if is_good { self.plan.budget / STORE_SHARE } else { self.plan.budget };
+        STORE_TIME.min(most).min(self.plan.deadline.left(self.source.0.clock.monotonic()))
     }
 
     fn pause(&self, polls: u32, waited: Duration) -> Duration {

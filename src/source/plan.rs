@@ -23,6 +23,9 @@ pub(super) struct Plan {
     pub(super) reason: Reason,
     pub(super) retries: u32,
     pub(super) deadline: Deadline,
+    /// The time of the caller, of which a renewal has a share.
+    #[cfg_attr(not(feature = "store"), expect(dead_code, reason = "a part of it is for the store"))]
+    pub(super) budget: Duration,
     /// The time that the fetch has, if a caller with more of it is to try again when it runs out.
     pub(super) given: Option<Duration>,
     /// The token that is used if there is no other.
