@@ -58,10 +58,19 @@ pub(crate) struct Usable {
     pub(crate) left: Duration,
 }
 
+/// The longest time that a caller with a usable token gives a renewal.
+const LONGEST_SHARE: Duration = Duration::from_secs(5);
+
+/// Returns the share of a caller's time that it gives a renewal, if the old token can be used for as long
+/// as `left`.
+pub(crate) fn share(budget: Duration, left: Duration) -> Duration {
+    LONGEST_SHARE.min(budget / 2).min(left / 2)
+}
+
 /// How a fetch ended.
 pub(crate) enum Outcome {
     Fetched(AccessToken),
-    /// `given` is set if the time of the fetch ran out: the time that its leader came with. Then
+    /// `given` is set if the time of the fetch ran out: the time that its leader had for it. Then
     /// the fetch is handed over to a caller that came with more, if one waits.
     Failed {
         error: Error,
@@ -84,7 +93,7 @@ pub(crate) enum KeptFor {
     /// It is due, and another process renews it.
     Elsewhere,
     /// It is due, and the fetch failed.
-    Failure { error: Error, refused: Option<Fingerprint> },
+    Failure { error: Error, given: Option<Duration>, refused: Option<Fingerprint> },
 }
 
 /// A token that is kept in a store.

@@ -45,10 +45,10 @@ impl Failure {
         Self { pause: failure_pause(&error, streak), error, at: now, given, streak, refused }
     }
 
-    /// Whether a caller with this budget would have got the same error. If time ran out, a caller
+    /// Whether a caller with this much time would have got the same error. If time ran out, a caller
     /// with more of it would not.
-    pub(super) fn concerns(&self, budget: Duration) -> bool {
-        self.given.is_none_or(|given| budget <= given)
+    pub(super) fn concerns(&self, time: Duration) -> bool {
+        self.given.is_none_or(|given| time <= given)
     }
 
     /// Returns how long the error will still be remembered.

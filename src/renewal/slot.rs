@@ -32,8 +32,9 @@
 //!
 //! - `Lead` becomes `OutOfTime` for a caller that has less time than the pause.
 //! - A fetch whose leader is lost counts as idle: it has run longer than the source allows.
-//! - A failure for want of time counts only for callers that come with no more of it. The time of
-//!   a fetch is that of its leader, whose source may have another timeout than those that follow.
+//! - A failure for want of time counts only for callers that have no more of it. The time of a fetch is
+//!   that of its leader, whose source may have another timeout than those that follow. With a usable
+//!   token it is a share, so it says nothing to a caller that needs a token.
 //! - After the refusal of a secret from a closure, `Fail` tells one caller a second to find out whether
 //!   the secret has been replaced. If so, the failure counts no longer.
 //! - For [`renew`](crate::TokenSource::renew) an older token counts as missing, and no failure counts.
@@ -49,7 +50,7 @@ use crate::event::Reason;
 use crate::protocol::token::AccessToken;
 use crate::random::Fingerprint;
 use crate::renewal::backoff::{FETCH_SPACING, REFUSAL_SPACING};
-use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal, Usable};
+use crate::renewal::caller::{Caller, FetchId, Next, Outcome, Refusal, Usable, share};
 use crate::renewal::failure::Failure;
 use crate::renewal::queue::{Queue, WaiterId};
 use crate::renewal::schedule::{Jitter, Phase, Renewal, Schedule};
@@ -167,7 +168,8 @@ impl Slot {
         let is_idle = matches!(self.fetch, Fetch::Idle);
         let last = self.started_at.filter(|_| is_idle);
         let spacing = last.map_or(Duration::ZERO, |at| FETCH_SPACING.saturating_sub(now.since(&at)));
-        let counts = |failure: &Failure| caller.newer_than.is_none() && failure.concerns(caller.budget);
+        let time = usable.as_ref().map_or(caller.budget, |usable| share(caller.budget, usable.left));
+        let counts = |failure: &Failure| caller.newer_than.is_none() && failure.concerns(time);
         let failure = self.failure.as_ref().filter(|failure| counts(failure));
         let remembered = failure.map_or(Duration::ZERO, |failure| failure.left(now));
         let pause = remembered.max(spacing);
@@ -234,8 +236,7 @@ impl Slot {
                 self.token = Cached::Held { token, renewal, fetch, accepted: false };
             }
             Outcome::Failed { error, given, refused } => {
-                self.counts.failures += 1;
-                self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, given, refused, now)));
+                self.fails(error, given, refused, now);
                 self.ended = Ended::Failed(fetch);
                 if let Some(heir) = given.and_then(|given| self.queue.most_patient(given)) {
                     self.run(now, reason, Some(heir), settings);
@@ -248,6 +249,11 @@ impl Slot {
             #[cfg(feature = "store")]
             Outcome::Kept(kept, ended) => self.keep(kept, ended, fetch, now),
         }
+    }
+
+    fn fails(&mut self, error: Error, given: Option<Duration>, refused: Option<Fingerprint>, now: Moment) {
+        self.counts.failures += 1;
+        self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, given, refused, now)));
     }
 
     /// Decides how a token requested at this moment is renewed: on schedule if the token before it

@@ -11,8 +11,8 @@ use crate::error::{Error, NoAnswer, TransportErrorKind};
 use crate::event::{EventKind, Reason};
 use crate::protocol::token::AccessToken;
 use crate::random::Fingerprint;
-use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable};
-use crate::source::plan::{OWN_LIMIT, Plan, Told, share};
+use crate::renewal::caller::{Caller, FetchId, Lead, Next, Outcome, Usable, share};
+use crate::source::plan::{OWN_LIMIT, Plan, SHARE, Told};
 use crate::source::shared_slot::Waited;
 use crate::source::thread_cache;
 use crate::source::{Inner, Obtained, TokenSource};
@@ -159,8 +159,8 @@ impl TokenSource {
         let own = self.0.settings.timeout;
         let (budget, deadline, given) = match (limit, &usable) {
             (Limit::Share(budget), Some(usable)) => {
-                let (share, setting) = share(budget, usable.left);
-                (budget, Deadline::after(now, share, setting), None)
+                let share = share(budget, usable.left);
+                (budget, Deadline::after(now, share, SHARE), Some(share))
             }
             (Limit::Hurried(deadline, budget), _) => (budget, deadline, Some(budget)),
             (Limit::Own | Limit::Share(_), _) => (own, Deadline::after(now, own, OWN_LIMIT), Some(own)),

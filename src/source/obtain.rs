@@ -29,10 +29,10 @@ use crate::protocol::encode::Prepared;
 use crate::protocol::token::AccessToken;
 use crate::random::random;
 use crate::renewal::backoff::doubled;
-use crate::renewal::caller::{Kept, KeptFor, Outcome};
+use crate::renewal::caller::{Kept, KeptFor, Outcome, share};
 use crate::renewal::schedule::{Jitter, Renewal, Schedule};
 use crate::source::desk::{Desk, Rest};
-use crate::source::plan::{Failed, Plan, Told, share};
+use crate::source::plan::{Failed, Plan, SHARE, Told};
 use crate::source::token_cache::jitter;
 use crate::source::{Obtain, Obtained, TokenSource};
 use crate::store::key::Of;
@@ -240,8 +240,9 @@ impl Visit<'_> {
             let now = self.source.0.clock.now();
             let expired = self.schedule(&kept.token, Renewal::At(kept.due), Jitter::default()).expired;
             let left = expired.saturating_sub(kept.token.age(&now));
-            let (share, setting) = share(plan.deadline.left(now.monotonic()), left);
-            plan = Plan { retries: 0, deadline: Deadline::after(now.monotonic(), share, setting), given: None, ..plan };
+            let share = share(plan.deadline.left(now.monotonic()), left);
+            let deadline = Deadline::after(now.monotonic(), share, SHARE);
+            plan = Plan { retries: 0, deadline, given: Some(share), ..plan };
         }
         match self.source.fetch(&plan, self.events) {
             Ok(token) if self.is_broken => (Outcome::Fetched(token.clone()), Ok(token)),
@@ -269,9 +270,10 @@ impl Visit<'_> {
     /// Serves the token that is due but valid, if there is one, in place of an error.
     fn spare(&mut self, failed: Failed, plan: &Plan) -> Obtained {
         let Some(kept) = self.kept.take().filter(|_| plan.usable.is_none()) else { return failed.outcome(plan) };
-        let (token, Failed { error, refused, .. }) = (kept.token.clone(), failed);
+        let (token, given) = (kept.token.clone(), failed.given(plan));
+        let Failed { error, refused, .. } = failed;
         self.events.push(Told::RenewalFailed(error.clone()));
-        (Outcome::Kept(Some(kept), KeptFor::Failure { error, refused }), Ok(token))
+        (Outcome::Kept(Some(kept), KeptFor::Failure { error, given, refused }), Ok(token))
     }
 
     fn schedule(&self, token: &AccessToken, renewal: Renewal, jitter: Jitter) -> Schedule {

@@ -14,8 +14,8 @@ use crate::store::StoreError;
 
 /// The setting of the source's own time limit.
 pub(super) const OWN_LIMIT: &str = "TokenSourceBuilder::timeout";
-/// The longest time that a caller with a usable token gives a renewal.
-const LONGEST_SHARE: Duration = Duration::from_secs(5);
+/// The setting that makes a renewal last longer than the share of a caller.
+pub(super) const SHARE: &str = "TokenSourceBuilder::renew_in_background";
 
 /// How to fetch.
 #[derive(Clone)]
@@ -31,12 +31,6 @@ pub(super) struct Plan {
     /// The token that is used if there is no other.
     #[cfg_attr(not(feature = "store"), expect(dead_code, reason = "only a store changes what is done then"))]
     pub(super) usable: Option<Usable>,
-}
-
-/// Returns the share of a caller's time that a renewal gets, if the old token can be used for as long as
-/// `left`.
-pub(super) fn share(budget: Duration, left: Duration) -> (Duration, &'static str) {
-    (LONGEST_SHARE.min(budget / 2).min(left / 2), "TokenSourceBuilder::renew_in_background")
 }
 
 /// Why there is no token.
@@ -59,9 +53,14 @@ impl Failed {
         }
     }
 
+    /// Returns the time that the fetch had, if it ran out.
+    pub(super) fn given(&self, plan: &Plan) -> Option<Duration> {
+        plan.given.filter(|_| self.error.is_limited_by(plan.deadline.setting))
+    }
+
     pub(super) fn outcome(self, plan: &Plan) -> (Outcome, Result<AccessToken, Error>) {
+        let given = self.given(plan);
         let Self { error, refused, .. } = self;
-        let given = plan.given.filter(|_| error.is_limited_by(plan.deadline.setting));
         (Outcome::Failed { error: error.clone(), given, refused }, Err(error))
     }
 }

@@ -136,3 +136,25 @@ fn a_day_of_random_outages_slow_answers_and_429s_keeps_every_bound() {
         assert!(times.len() < 5_000, "{} token requests in a day", times.len());
     }
 }
+
+/// A renewal in the hands of a caller has a share of what the token has left, which may be too little for a
+/// good endpoint.
+#[test]
+fn d48_a_renewal_that_ran_out_of_its_share_says_nothing_to_a_caller_without_a_token() {
+    let script = Script::new();
+    script.token("one", 3600);
+    let (source, clock) = (source(&script), script.clock());
+    assert_eq!(source.token().expect("a token").secret(), "one");
+    clock.advance(seconds(3600) - Duration::from_millis(100));
+    let slow = clock.clone();
+    script.answer(move |_, attempt| {
+        assert!(attempt.timeout <= Duration::from_millis(50), "{:?}", attempt.timeout);
+        slow.advance(attempt.timeout);
+        Err(TransportError::new(TransportErrorKind::Timeout, "slow"))
+    });
+    assert_eq!(source.token().expect("the old token").secret(), "one");
+    clock.advance(Duration::from_millis(60));
+    script.token("two", 3600);
+    assert_eq!(source.token().expect("another token").secret(), "two");
+    assert_eq!(source.inspect().failures, 1);
+}

@@ -1,12 +1,11 @@
 //! What a store adds to a slot: tokens that other processes use, too. Imports `caller`, `clock`,
-//! `event`, `failure`, `schedule`, `token`.
+//! `event`, `schedule`, `token`.
 
 use super::{Cached, Ended, Slot};
 use crate::clock::Moment;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
 use crate::renewal::caller::{FetchId, Kept, KeptFor};
-use crate::renewal::failure::Failure;
 use crate::renewal::schedule::Renewal;
 
 impl Slot {
@@ -22,9 +21,8 @@ impl Slot {
                 fetched(kept.as_ref())
             }
             KeptFor::Elsewhere => Ended::NoResult,
-            KeptFor::Failure { error, refused } => {
-                self.counts.failures += 1;
-                self.failure = Some(Box::new(Failure::new(self.failure.as_deref(), error, None, refused, now)));
+            KeptFor::Failure { error, given, refused } => {
+                self.fails(error, given, refused, now);
                 fetched(kept.as_ref())
             }
         };
