@@ -1,9 +1,9 @@
 //! Asks a store, within a time limit, whatever the store does, and leaves it alone after a failure.
 //! Imports `backoff`, `clock`, `store`.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,21 +15,26 @@ use crate::store::{Claim, StoreError, StoreKey, TokenStore};
 const REST: Duration = Duration::from_secs(1);
 const REST_MOST: Duration = Duration::from_secs(30);
 
-/// What one fetch asks of its store. A store that may hang is asked on a thread, which is left behind if
-/// there is no answer in time, and ends when the store does.
+/// What one fetch asks of its store. A store that may hang is asked on threads, which are left behind if
+/// there is no answer in time, and end when the store answers.
 pub(super) struct Desk<'a> {
     store: &'a Arc<dyn TokenStore>,
     clock: &'a dyn Clock,
-    thread: Option<Sender<Job>>,
     /// The time that the store may still take.
     left: Duration,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What becomes of a question.
+enum Answer<T> {
+    Awaited,
+    /// Nobody waits for it any more.
+    Late,
+    Given(T),
+}
 
 impl<'a> Desk<'a> {
     pub(super) fn new(store: &'a Arc<dyn TokenStore>, clock: &'a dyn Clock) -> Self {
-        Self { store, clock, thread: None, left: Duration::ZERO }
+        Self { store, clock, left: Duration::ZERO }
     }
 
     /// Sets how long the store may take from now on.
@@ -50,8 +55,8 @@ impl<'a> Desk<'a> {
             return Err(slow());
         }
         let ask = |store: &dyn TokenStore| {
-            catch_unwind(AssertUnwindSafe(|| question(store)))
-                .unwrap_or_else(|_| Err(StoreError::new("the store panicked")))
+            let answer = catch_unwind(AssertUnwindSafe(|| question(store)));
+            answer.unwrap_or_else(|_| Err(StoreError::new("the store panicked")))
         };
         if !self.may_hang() {
             let from = self.clock.monotonic();
@@ -59,23 +64,38 @@ impl<'a> Desk<'a> {
             self.left = self.left.saturating_sub(self.clock.monotonic().saturating_duration_since(from));
             return answer;
         }
-        let (answer, answered) = mpsc::sync_channel(1);
-        let store = Arc::clone(self.store);
-        self.start(Box::new(move || {
-            // If nobody waits any more, a claim is given back here.
-            let _ = answer.send(ask(&*store));
-        }))?;
+        let given = Arc::new((Mutex::new(Answer::Awaited), Condvar::new()));
+        let (store, giving) = (Arc::clone(self.store), Arc::clone(&given));
+        let work = move || {
+            let answer = ask(&*store);
+            let (state, is_given) = &*giving;
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            match *state {
+                // A claim that comes too late is given back here.
+                Answer::Late => drop(answer),
+                _ => *state = Answer::Given(answer),
+            }
+            is_given.notify_one();
+        };
+        thread::Builder::new().name(String::from("token store")).spawn(work)?;
         // The time of this machine, even if a test has set another clock: the thread is real.
         let from = SystemClock.monotonic();
-        let answer = answered.recv_timeout(self.left);
+        let (state, is_given) = &*given;
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_awaited = |state: &mut Answer<_>| matches!(state, Answer::Awaited);
+        let waited = is_given.wait_timeout_while(state, self.left, is_awaited).unwrap_or_else(PoisonError::into_inner);
+        let answer = mem::replace(&mut *{ waited.0 }, Answer::Late);
         self.left = self.left.saturating_sub(SystemClock.monotonic().saturating_duration_since(from));
-        answer.unwrap_or_else(|_| {
-            self.left = Duration::ZERO;
-            Err(slow())
-        })
+        match answer {
+            Answer::Given(answer) => answer,
+            Answer::Awaited | Answer::Late => {
+                self.left = Duration::ZERO;
+                Err(slow())
+            }
+        }
     }
 
-    /// Claims the right to fetch. It is given back through this desk.
+    /// Claims the right to fetch. It is given back by [`release`](Self::release).
     pub(super) fn claim(&mut self, key: StoreKey, lease: Duration) -> Result<Option<Claim>, StoreError> {
         self.ask(move |store| store.claim(&key, lease))
     }
@@ -90,19 +110,6 @@ impl<'a> Desk<'a> {
                 Ok(())
             });
         }
-    }
-
-    fn start(&mut self, job: Job) -> Result<(), StoreError> {
-        let thread = match &self.thread {
-            Some(thread) => thread,
-            None => {
-                let (jobs, inbox) = mpsc::channel::<Job>();
-                let work = move || inbox.into_iter().for_each(|job| job());
-                thread::Builder::new().name(String::from("token store")).spawn(work)?;
-                self.thread.insert(jobs)
-            }
-        };
-        thread.send(job).map_err(|_| slow())
     }
 }
 
@@ -139,7 +146,7 @@ fn slow() -> StoreError {
 
 #[cfg(all(test, feature = "test-util", not(loom)))]
 mod tests {
-    use std::sync::mpsc::Sender;
+    use std::sync::mpsc::{self, Sender};
     use std::thread::ThreadId;
 
     use super::*;
