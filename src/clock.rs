@@ -329,11 +329,23 @@ impl Clock for SystemClock {
 
     #[cfg(all(feature = "store", any(target_os = "linux", target_os = "android")))]
     fn uptime(&self) -> Option<Uptime> {
-        use std::fs::read_to_string;
-        let text = read_to_string("/proc/uptime").ok()?;
-        let time = Duration::try_from_secs_f64(text.split(' ').next()?.parse().ok()?).ok()?;
-        Some(Uptime::new(read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim_end(), time))
+        // Seconds and hundredths, such as `350735.47`.
+        let text = short_file("/proc/uptime")?;
+        let (seconds, hundredths) = text.split(' ').next()?.split_once('.')?;
+        let time = Duration::from_secs(seconds.parse().ok()?);
+        let time = time.checked_add(Duration::from_millis(10).checked_mul(hundredths.parse().ok()?)?)?;
+        Some(Uptime::new(short_file("/proc/sys/kernel/random/boot_id")?.trim_end(), time))
     }
+}
+
+/// Reads a file of the kernel, which gives all of it at once.
+#[cfg(all(feature = "store", any(target_os = "linux", target_os = "android")))]
+fn short_file(path: &str) -> Option<String> {
+    use std::io::Read as _;
+    let mut bytes = vec![0; 64];
+    let length = std::fs::File::open(path).ok()?.read(&mut bytes).ok()?;
+    bytes.truncate(length);
+    String::from_utf8(bytes).ok()
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {

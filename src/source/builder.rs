@@ -18,7 +18,7 @@ use crate::protocol::request::TokenRequest;
 use crate::renewal::settings::Settings;
 use crate::source::shared_slot::SharedSlot;
 #[cfg(feature = "store")]
-use crate::source::store_settings::StoreSettings;
+use crate::source::store_settings::{Client, StoreSettings};
 use crate::source::thread_cache;
 use crate::source::token_cache::{TokenCache, jitter};
 use crate::source::{Background, Hook, Inner, RefusedWhen, TokenSource};
@@ -601,8 +601,12 @@ impl TokenSourceBuilder {
         let store = match self.store {
             Some(store) => {
                 let default = self.default_transport.and_then(|make| (*make()).identity());
-                let is_default = identity.is_some() && identity == default;
-                store.open(&self.request, &self.credentials, is_default, self.self_signed)?
+                store.open(&Client {
+                    request: &self.request,
+                    credentials: &self.credentials,
+                    has_default_transport: identity.is_some() && identity == default,
+                    is_self_signed: self.self_signed,
+                })?
             }
             None => None,
         };

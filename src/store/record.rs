@@ -98,12 +98,12 @@ pub(crate) fn token(entry: &[u8], header: &TokenHeader, clocks: &Clocks) -> Opti
     if record.get("type")?.as_str() != Some("Bearer") {
         return None;
     }
-    let scope = match record.remove("scope") {
+    let scope = match record.get_mut("scope").map(Value::take) {
         None => None,
         Some(Value::String(scope)) => Some(scope),
         Some(_) => return None,
     };
-    let members = match record.remove("members") {
+    let members = match record.get_mut("members").map(Value::take) {
         None => Map::new(),
         Some(Value::Object(members)) => members,
         Some(_) => return None,
