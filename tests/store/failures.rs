@@ -65,7 +65,7 @@ fn retry_after_is_heeded_by_all_and_a_process_with_a_good_token_goes_on() {
         let error = world.process().token().expect_err("too many requests");
         assert!(matches!(&error, Error::Denied(denied) if denied.status() == 429));
         let left = error.retry_after().expect("the time that is left").as_secs();
-        assert!(left <= 60 && left >= 1, "{left}");
+        assert!((1..=60).contains(&left), "{left}");
     }
     assert_eq!(world.requests(), 1);
     world.advance(2);
