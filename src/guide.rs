@@ -32,12 +32,16 @@
 //! Many processes: with [Token stores](stores) they share one token. [At scale](scale) says what
 //! they cost a token endpoint without one.
 //!
+#![cfg_attr(
+    feature = "store",
+    doc = "Stores: [A store of your own](own_store) shows one in a table of a PostgreSQL database.\n\n"
+)]
 //! The recipes write `"client-id"` and `"client-secret"`. In a program,
 //! [read the secret](how_do_i#rotate-the-secret) from a file, a vault or
 //! the environment.
 //!
-//! Every page is tested. Its code runs as a doc test, or in `tests/clients` if it needs another
-//! HTTP client. The token request that a recipe shows is compared with the one that is sent, and
+//! Every page is tested. Its code runs as a doc test, or in `tests/clients` and `tests/stores` if it
+//! needs another HTTP client or a database. The token request that a recipe shows is compared with the one that is sent, and
 //! the answers that the service documents are replayed (`tests/vendors.rs`). Programs that sign run
 //! against servers that verify the signature (`tests/recipes`).
 // Documentation only: no code, and it imports nothing.
@@ -133,6 +137,10 @@ pub mod netsuite {}
 
 #[doc = include_str!("../docs/recipes/okta.md")]
 pub mod okta {}
+
+#[cfg(feature = "store")]
+#[doc = include_str!("../docs/recipes/own-store.md")]
+pub mod own_store {}
 
 #[doc = include_str!("../docs/recipes/salesforce.md")]
 pub mod salesforce {}
