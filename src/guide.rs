@@ -34,16 +34,17 @@
 //!
 #![cfg_attr(
     feature = "store",
-    doc = "Stores: [A store of your own](own_store) shows one in a table of a PostgreSQL database.\n\n"
+    doc = "[A store of your own](own_store) shows one in a table of a PostgreSQL database.\n\n"
 )]
 //! The recipes write `"client-id"` and `"client-secret"`. In a program,
 //! [read the secret](how_do_i#rotate-the-secret) from a file, a vault or
 //! the environment.
 //!
 //! Every page is tested. Its code runs as a doc test, or in `tests/clients` and `tests/stores` if it
-//! needs another HTTP client or a database. The token request that a recipe shows is compared with the one that is sent, and
-//! the answers that the service documents are replayed (`tests/vendors.rs`). Programs that sign run
-//! against servers that verify the signature (`tests/recipes`).
+//! needs another HTTP client or a database. The token request that a recipe shows is compared with
+//! the one that is sent, and the answers that the service documents are replayed
+//! (`tests/vendors.rs`). Programs that sign run against servers that verify the signature
+//! (`tests/recipes`).
 // Documentation only: no code, and it imports nothing.
 #![cfg(all(any(doc, doctest), feature = "keys", feature = "ureq"))]
 
