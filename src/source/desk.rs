@@ -144,7 +144,7 @@ fn slow() -> StoreError {
     StoreError::new("the store did not answer in time")
 }
 
-#[cfg(all(test, feature = "test-util", not(loom)))]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::mpsc::{self, Sender};
     use std::thread::ThreadId;
