@@ -174,6 +174,21 @@ fn an_entry_cut_anywhere_is_no_token_and_is_replaced() {
 }
 
 #[test]
+fn a_token_that_was_found_is_served_even_if_the_store_fails_afterwards() {
+    for calls in 1..6 {
+        for world in [World::new(), World::remote()] {
+            world.script.token("one", 3600);
+            token(&world.process());
+            world.advance(3590);
+            (0..calls).for_each(|_| world.store.next(StoreFault::Slow(Duration::ZERO)));
+            world.store.next(StoreFault::Fail);
+            // The script has no answer left: nobody is there.
+            assert_eq!(token(&world.process()), "one", "{calls}");
+        }
+    }
+}
+
+#[test]
 fn a_store_that_always_says_busy_does_not_keep_a_failure_from_its_caller() {
     let world = World::new();
     world.store.always(StoreFault::Busy);

@@ -28,8 +28,9 @@ struct Loaded {
 impl Visit<'_> {
     /// Returns the token in the store if it needs no renewal, and remembers one that does.
     pub(super) fn look(&mut self) -> Result<Option<Kept>, StoreError> {
+        let loaded = self.load(self.shared.token)?;
         self.kept = None;
-        let Some(Loaded { bytes, stamp, clocks }) = self.load(self.shared.token)? else { return Ok(None) };
+        let Some(Loaded { bytes, stamp, clocks }) = loaded else { return Ok(None) };
         self.token_stamp = stamp;
         let Some(entry) = bytes else { return Ok(None) };
         let source = &self.source.0;
