@@ -93,7 +93,7 @@ impl Obtain for Shared {
             claim: None,
             kept: None,
             token_stamp: Stamp::default(),
-            note: None,
+            note_stamp: Stamp::default(),
             is_broken: false,
         };
         visit.run()
@@ -135,7 +135,7 @@ struct Visit<'a> {
     /// The stamp of what is there, which the next entry follows.
     token_stamp: Stamp,
     /// That of the failure that was noted last, even if it is over.
-    note: Option<Stamp>,
+    note_stamp: Stamp,
     /// Whether the store has failed.
     is_broken: bool,
 }
@@ -259,10 +259,11 @@ impl Visit<'_> {
     }
 
     /// Decides when the processes renew a token that this one has fetched: on schedule if the one before it
-    /// was due and still valid, and no failure was noted since.
+    /// was due and still valid, and no failure was noted since it was requested.
     fn scheduled(&self, token: AccessToken) -> Kept {
         let follows = self.kept.is_some() || self.plan.usable.is_some();
-        let renewal = if follows && self.note.is_none() { Renewal::OnSchedule } else { Renewal::Spread };
+        let has_failed = self.note_stamp > self.token_stamp;
+        let renewal = if follows && !has_failed { Renewal::OnSchedule } else { Renewal::Spread };
         let due = self.schedule(&token, renewal, jitter()).renew;
         Kept { token, due }
     }

@@ -146,3 +146,24 @@ fn a_token_without_a_lifetime_is_shared_for_the_fallback_lifetime_or_a_day() {
     // A reader with a fallback lifetime of 300 s applies it.
     assert_eq!(token(&world.process()), "two");
 }
+
+/// A store in files keeps a note of a failure after it is over.
+#[test]
+fn only_a_failure_since_the_last_token_spreads_the_next_renewal() {
+    let renews_in = |process: &TokenSource| process.inspect().renews_in.expect("a renewal").as_secs();
+    let mut after_a_failure = Vec::new();
+    for _ in 0..20 {
+        let world = World::new();
+        world.script.json(503, "");
+        (1..=3).for_each(|number| world.script.token(&format!("t{number}"), 3600));
+        let process = world.process();
+        process.token().expect_err("busy");
+        world.advance(60);
+        assert_eq!(token(&process), "t1");
+        after_a_failure.push(renews_in(&process));
+        world.advance(renews_in(&process) + 1);
+        assert_eq!(token(&process), "t2");
+        assert!((3240..=3570).contains(&renews_in(&process)), "{}", renews_in(&process));
+    }
+    assert!(after_a_failure.iter().any(|time| *time < 3000), "{after_a_failure:?}");
+}

@@ -69,7 +69,7 @@ impl Visit<'_> {
             return Ok(None);
         }
         let Some(Loaded { bytes, stamp, clocks }) = self.load(self.shared.failure)? else { return Ok(None) };
-        self.note = Some(stamp);
+        self.note_stamp = stamp;
         let Some(note) = bytes.and_then(|entry| record::note(&entry, &clocks)) else { return Ok(None) };
         let source = self.source;
         let prepared = source.prepared(&source.new_attempt(self.plan.reason, 0));
@@ -104,7 +104,7 @@ impl Visit<'_> {
         let pause = failure_pause(&failed.error, 1);
         let note = Note::new(&failed.error, pause, failed.proof.clone()).filter(|_| !self.is_broken);
         if let Some(note) = note {
-            let stamp = self.note.unwrap_or_default().next(record::stamp(clocks.now));
+            let stamp = self.note_stamp.next(record::stamp(clocks.now));
             self.save(self.shared.failure, record::of_note(&note, &clocks), stamp, pause);
         }
     }
