@@ -21,6 +21,10 @@ const MAX_ENTRY: usize = 1 << 20;
 
 const STAMP: usize = size_of::<u64>();
 
+/// A connection that was not used for longer is not used again. Between two renewals something on the way may have
+/// dropped it without a word, and the answer would be waited for in vain.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);
+
 /// More idle connections than this are closed. A source uses one at a time.
 const MAX_IDLE: usize = 8;
 
@@ -59,7 +63,8 @@ struct Shared {
 struct State {
     address: Arc<Address>,
     prefix: String,
-    idle: Vec<Link>,
+    /// With the moment of its last use.
+    idle: Vec<(Link, Instant)>,
     /// A process that was forked must not use the connections of its parent.
     process: u32,
 }
@@ -138,7 +143,9 @@ impl Entries {
             state.process = process;
             state.idle.clear();
         }
-        (state.idle.pop(), Arc::clone(&state.address))
+        state.idle.retain(|(_, used)| used.elapsed() < LONGEST_IDLE);
+        let idle = state.idle.pop().map(|(link, _)| link);
+        (idle, Arc::clone(&state.address))
     }
 
     /// After an error a new connection is made, even if the server only refused: it may have become a replica, and
@@ -146,7 +153,7 @@ impl Entries {
     fn keep(&self, link: Link, result: Result<Vec<Value>, Failure>) -> Result<Vec<Value>, Failure> {
         let mut state = self.state();
         if result.is_ok() && state.idle.len() < MAX_IDLE {
-            state.idle.push(link);
+            state.idle.push((link, Instant::now()));
         }
         result
     }
