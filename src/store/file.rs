@@ -76,6 +76,7 @@ use lock::Lock;
 pub struct FileStore {
     directory: PathBuf,
     name_key: Zeroizing<Vec<u8>>,
+    may_hang: bool,
 }
 
 impl FileStore {
@@ -112,7 +113,7 @@ impl FileStore {
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, Error> {
         let directory = directory::prepare(directory.as_ref())?;
         directory::must_be_local(&directory)?;
-        Self::open_prepared(directory)
+        Self::open_prepared(directory, false)
     }
 
     /// Opens the store as [`open`](Self::open) does, on a network file system, too.
@@ -138,12 +139,12 @@ impl FileStore {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_on_any_file_system(directory: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_prepared(directory::prepare(directory.as_ref())?)
+        Self::open_prepared(directory::prepare(directory.as_ref())?, true)
     }
 
-    fn open_prepared(directory: PathBuf) -> Result<Self, Error> {
+    fn open_prepared(directory: PathBuf, may_hang: bool) -> Result<Self, Error> {
         let name_key = name_key::read_or_make(&directory)?;
-        Ok(Self { directory, name_key })
+        Ok(Self { directory, name_key, may_hang })
     }
 
     fn path(&self, key: &StoreKey, extension: &str) -> PathBuf {
@@ -194,6 +195,6 @@ impl TokenStore for FileStore {
     }
 
     fn may_hang(&self) -> bool {
-        false
+        self.may_hang
     }
 }
