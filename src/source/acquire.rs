@@ -73,6 +73,7 @@ impl TokenSource {
             };
             match waited {
                 Waited::Inherited { fetch, reason } => {
+                    let reason = if newer_than.is_some() { Reason::Forced } else { reason };
                     return self.lead(&caller, deadline, Lead { fetch, after: Duration::ZERO, reason }, None);
                 }
                 Waited::Ended(result) => return result,
