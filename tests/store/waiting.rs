@@ -102,7 +102,7 @@ fn after_two_thirds_each_process_fetches_for_itself() {
 }
 
 #[test]
-fn a_wait_ends_within_the_time_of_the_caller_and_leaves_nothing_claimed() {
+fn a_wait_ends_within_the_time_of_the_caller() {
     let world = World::new();
     world.store.always(StoreFault::Busy);
     let process = world.process();
