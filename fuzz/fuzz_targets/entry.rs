@@ -131,7 +131,11 @@ fn age(entry: &Value, left: Option<u64>) -> u64 {
     let number = |name: &str| entry[name].as_u64();
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).expect("a small number");
     let own = match left {
-        Some(left) => number("keep_ms").expect("how long it is kept").checked_sub(left).expect("no more than it was"),
+        Some(left) => {
+            let keep = number("keep_ms").expect("how long it is kept");
+            assert!(left <= keep + 60_000, "kept for longer than it was to be");
+            keep.saturating_sub(left)
+        }
         None => {
             let then = number("wall_ms").expect("when it was made");
             assert!(then <= milliseconds(NOW) + 60_000, "in the future");

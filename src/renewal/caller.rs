@@ -94,6 +94,8 @@ pub(crate) enum KeptFor {
     Elsewhere,
     /// It is due, and the fetch failed.
     Failure { error: Error, given: Option<Duration>, refused: Option<Fingerprint> },
+    /// Another process has failed, and all remember it for this long.
+    Noted { error: Error, pause: Duration, refused: Option<Fingerprint> },
 }
 
 /// A token that is kept in a store.

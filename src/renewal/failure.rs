@@ -45,6 +45,20 @@ impl Failure {
         Self { pause: failure_pause(&error, streak), error, at: now, given, streak, refused }
     }
 
+    /// Makes the failure of another process, which is remembered for as long as all others do. It is no
+    /// failure of this one, so that it makes no later pause longer.
+    #[cfg(feature = "store")]
+    pub(super) fn noted(
+        last: Option<&Self>,
+        error: Error,
+        pause: Duration,
+        refused: Option<Fingerprint>,
+        now: Moment,
+    ) -> Self {
+        let streak = last.map_or(0, |last| last.streak);
+        Self { pause, streak, ..Self::new(last, error, None, refused, now) }
+    }
+
     /// Whether a caller with this much time would have got the same error. If time ran out, a caller
     /// with more of it would not.
     pub(super) fn concerns(&self, time: Duration) -> bool {

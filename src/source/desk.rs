@@ -3,6 +3,7 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,11 +15,15 @@ use crate::store::{Claim, StoreError, StoreKey, TokenStore};
 /// After a failure a store is left alone for this long; the time doubles with each failure.
 const REST: Duration = Duration::from_secs(1);
 const REST_MOST: Duration = Duration::from_secs(30);
+/// With so many threads left behind, a store is left alone until one of them comes back.
+const MOST_UNANSWERED: usize = 8;
 
 /// What one fetch asks of its store. A store that may hang is asked on threads, which are left behind if
 /// there is no answer in time, and end when the store answers.
 pub(super) struct Desk<'a> {
     store: &'a Arc<dyn TokenStore>,
+    may_hang: bool,
+    rest: &'a Arc<Rest>,
     clock: &'a dyn Clock,
     /// The time that the store may still take.
     left: Duration,
@@ -33,8 +38,13 @@ enum Answer<T> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(store: &'a Arc<dyn TokenStore>, clock: &'a dyn Clock) -> Self {
-        Self { store, clock, left: Duration::ZERO }
+    pub(super) fn new(
+        store: &'a Arc<dyn TokenStore>,
+        may_hang: bool,
+        rest: &'a Arc<Rest>,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { store, may_hang, rest, clock, left: Duration::ZERO }
     }
 
     /// Sets how long the store may take from now on.
@@ -43,7 +53,7 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn may_hang(&self) -> bool {
-        self.store.may_hang()
+        self.may_hang
     }
 
     /// Asks the store, and returns what it answers in time. A panic is an error.
@@ -58,21 +68,24 @@ impl<'a> Desk<'a> {
             let answer = catch_unwind(AssertUnwindSafe(|| question(store)));
             answer.unwrap_or_else(|_| Err(StoreError::new("the store panicked")))
         };
-        if !self.may_hang() {
+        if !self.may_hang {
             let from = self.clock.monotonic();
             let answer = ask(&**self.store);
             self.left = self.left.saturating_sub(self.clock.monotonic().saturating_duration_since(from));
             return answer;
         }
         let given = Arc::new((Mutex::new(Answer::Awaited), Condvar::new()));
-        let (store, giving) = (Arc::clone(self.store), Arc::clone(&given));
+        let (store, giving, rest) = (Arc::clone(self.store), Arc::clone(&given), Arc::clone(self.rest));
         let work = move || {
             let answer = ask(&*store);
             let (state, is_given) = &*giving;
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             match *state {
                 // A claim that comes too late is given back here.
-                Answer::Late => drop(answer),
+                Answer::Late => {
+                    drop(answer);
+                    rest.unanswered.fetch_sub(1, Ordering::Relaxed);
+                }
                 _ => *state = Answer::Given(answer),
             }
             is_given.notify_one();
@@ -84,7 +97,12 @@ impl<'a> Desk<'a> {
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_awaited = |state: &mut Answer<_>| matches!(state, Answer::Awaited);
         let waited = is_given.wait_timeout_while(state, self.left, is_awaited).unwrap_or_else(PoisonError::into_inner);
-        let answer = mem::replace(&mut *{ waited.0 }, Answer::Late);
+        let mut state = waited.0;
+        let answer = mem::replace(&mut *state, Answer::Late);
+        if matches!(answer, Answer::Awaited) {
+            self.rest.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
         self.left = self.left.saturating_sub(SystemClock.monotonic().saturating_duration_since(from));
         match answer {
             Answer::Given(answer) => answer,
@@ -115,7 +133,11 @@ impl<'a> Desk<'a> {
 
 /// Since when, and for how long, a store that failed is left alone.
 #[derive(Default)]
-pub(super) struct Rest(Mutex<Pause>);
+pub(super) struct Rest {
+    pause: Mutex<Pause>,
+    /// The questions, and so the threads, that a store has not come back from.
+    unanswered: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Pause {
@@ -125,18 +147,18 @@ struct Pause {
 
 impl Rest {
     pub(super) fn is_on(&self, now: Instant) -> bool {
-        let pause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pause.until.is_some_and(|until| now < until)
+        let pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.until.is_some_and(|until| now < until) || self.unanswered.load(Ordering::Relaxed) >= MOST_UNANSWERED
     }
 
     pub(super) fn begin(&self, now: Instant) {
-        let mut pause = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         pause.until = now.checked_add(doubled(REST, pause.failures, REST_MOST));
         pause.failures = pause.failures.saturating_add(1);
     }
 
     pub(super) fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Pause::default();
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = Pause::default();
     }
 }
 
@@ -164,7 +186,8 @@ mod tests {
     fn a_claim_of_a_store_that_may_hang_is_never_given_back_by_the_thread_that_asks() {
         let clock = ManualClock::new();
         let store: Arc<dyn TokenStore> = Arc::new(MemoryStore::remote(clock.clone()));
-        let mut desk = Desk::new(&store, &clock);
+        let rest = Arc::default();
+        let mut desk = Desk::new(&store, true, &rest, &clock);
         for left in [Duration::from_secs(60), Duration::ZERO] {
             let (dropped, by) = mpsc::channel();
             desk.allow(left);

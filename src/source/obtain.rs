@@ -24,7 +24,6 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::clock::{Deadline, Moment};
-use crate::error::Error;
 use crate::protocol::encode::Prepared;
 use crate::protocol::token::AccessToken;
 use crate::random::random;
@@ -32,6 +31,7 @@ use crate::renewal::backoff::doubled;
 use crate::renewal::caller::{Kept, KeptFor, Outcome, share};
 use crate::renewal::schedule::{Jitter, Renewal, Schedule};
 use crate::source::desk::{Desk, Rest};
+use crate::source::obtain::entries::Noted;
 use crate::source::plan::{Failed, Plan, SHARE, Told};
 use crate::source::token_cache::jitter;
 use crate::source::{Obtain, Obtained, TokenSource};
@@ -64,7 +64,8 @@ pub(super) struct Shared {
     failure: StoreKey,
     stand_in: StoreKey,
     name_key: Zeroizing<Vec<u8>>,
-    rest: Rest,
+    may_hang: bool,
+    rest: Arc<Rest>,
 }
 
 impl Shared {
@@ -72,7 +73,8 @@ impl Shared {
         let name_key = Zeroizing::new(store.name_key().to_vec());
         let [token, failure, stand_in] =
             [Of::Token, Of::Failure, Of::StandIn].map(|of| StoreKey::new(&name_key, request, of));
-        Self { store, token, failure, stand_in, name_key, rest: Rest::default() }
+        let may_hang = store.may_hang();
+        Self { store, token, failure, stand_in, name_key, may_hang, rest: Arc::default() }
     }
 }
 
@@ -82,7 +84,7 @@ impl Obtain for Shared {
         if self.rest.is_on(from.monotonic()) {
             return source.fetch_alone(plan, events);
         }
-        let desk = Desk::new(&self.store, &*source.0.clock);
+        let desk = Desk::new(&self.store, self.may_hang, &self.rest, &*source.0.clock);
         let visit = Visit {
             shared: self,
             source,
@@ -95,6 +97,7 @@ impl Obtain for Shared {
             token_stamp: Stamp::default(),
             note_stamp: Stamp::default(),
             is_broken: false,
+            has_waited: false,
         };
         visit.run()
     }
@@ -138,17 +141,28 @@ struct Visit<'a> {
     note_stamp: Stamp,
     /// Whether the store has failed.
     is_broken: bool,
+    /// Whether it has waited for another process.
+    has_waited: bool,
 }
 
 /// What is in the store, or what this process must do.
 enum Found {
     /// A token that needs no renewal.
     Token(Kept),
-    Failure(Error),
+    Failure(Noted),
     /// Another process renews the token, and this one is good enough until then.
     Elsewhere(AccessToken),
     /// Fetch a token.
     Nothing,
+}
+
+/// Gives the claim back, even if a closure or the transport panics.
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let left = self.store_time();
+        self.desk.allow(left);
+        self.desk.release(self.claim.take());
+    }
 }
 
 impl Visit<'_> {
@@ -162,15 +176,18 @@ impl Visit<'_> {
                 let token = kept.token.clone();
                 (Outcome::Kept(Some(kept), KeptFor::Use), Ok(token))
             }
-            Found::Elsewhere(token) => (Outcome::Kept(self.kept.take(), KeptFor::Elsewhere), Ok(token)),
-            Found::Failure(error) => {
+            Found::Elsewhere(token) => {
+                // What is cached is at least as good.
+                let kept = self.kept.take().filter(|_| self.plan.usable.is_none());
+                (Outcome::Kept(kept, KeptFor::Elsewhere), Ok(token))
+            }
+            Found::Failure(Noted { error, pause, refused }) => {
                 self.events.push(Told::RememberedFailure(error.clone()));
-                self.spare(Failed::new(error), self.plan)
+                let result = self.kept.as_ref().map(|kept| kept.token.clone()).ok_or_else(|| error.clone());
+                (Outcome::Kept(self.kept.take(), KeptFor::Noted { error, pause, refused }), result)
             }
             Found::Nothing => self.fetch(),
         };
-        let claim = self.claim.take();
-        self.desk.release(claim);
         if !self.is_broken {
             self.shared.rest.end();
         }
@@ -192,8 +209,8 @@ impl Visit<'_> {
                     return Ok(Found::Failure(error));
                 }
                 self.claim = self.desk.claim(self.shared.token, LEASE)?;
-                let good = self.kept.as_ref().map(|kept| &kept.token);
-                let good = good.or(self.plan.usable.as_ref().map(|usable| &usable.token));
+                let usable = self.plan.usable.as_ref().map(|usable| &usable.token);
+                let good = usable.or(self.kept.as_ref().map(|kept| &kept.token));
                 match (&self.claim, good) {
                     (None, Some(token)) => return Ok(Found::Elsewhere(token.clone())),
                     (None, None) if waited >= third => {
@@ -208,6 +225,7 @@ impl Visit<'_> {
             if waited >= third * 2 {
                 return Ok(Found::Nothing);
             }
+            self.has_waited = true;
             let border = if waited < third { third } else { third * 2 };
             self.source.0.clock.sleep(self.pause(polls, waited).min(border - waited));
             polls += 1;
@@ -224,9 +242,8 @@ impl Visit<'_> {
     }
 
     fn loaded(&mut self, kept: Kept) -> Found {
-        let waited = self.waited();
-        if waited >= POLL {
-            self.events.push(Told::Waited(waited));
+        if self.has_waited {
+            self.events.push(Told::Waited(self.waited()));
         }
         self.events.push(Told::Loaded { age: kept.token.age(&self.source.0.clock.now()) });
         Found::Token(kept)

@@ -12,6 +12,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::error::BoxError;
 pub use key::StoreKey;
 
@@ -246,7 +248,7 @@ impl fmt::Debug for Claim {
 
 /// What a [`TokenStore`] keeps under a key: the bytes that were saved, and their stamp.
 ///
-/// `Debug` does not show the bytes, which contain a token.
+/// `Debug` does not show the bytes, which contain a token. They are overwritten when the entry is dropped.
 ///
 /// # Examples
 ///
@@ -257,7 +259,7 @@ impl fmt::Debug for Claim {
 /// assert_eq!((entry.bytes(), entry.stamp()), (Some(&b"{}"[..]), Stamp::from(7)));
 /// ```
 pub struct Entry {
-    bytes: Result<Vec<u8>, StoreError>,
+    bytes: Result<Zeroizing<Vec<u8>>, StoreError>,
     stamp: Stamp,
     left: Option<Duration>,
 }
@@ -272,7 +274,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn new(bytes: Vec<u8>, stamp: Stamp) -> Self {
-        Self { bytes: Ok(bytes), stamp, left: None }
+        Self { bytes: Ok(Zeroizing::new(bytes)), stamp, left: None }
     }
 
     /// Makes an entry that is there but cannot be used: it is damaged, or somebody else could have written
@@ -289,8 +291,9 @@ impl Entry {
         Self { bytes: Err(StoreError::new(why)), stamp, left: None }
     }
 
-    /// States for how much longer the store keeps the entry, by a clock of its own. With it, the age of
-    /// a token does not depend on the clocks of the machines.
+    /// States for how much longer the store keeps the entry, by a clock of its own: what it was to be kept
+    /// for when it was saved, less what has passed since. With it, the age of a token does not depend on the
+    /// clocks of the machines. Leave it out if the store keeps entries for much longer than it was told.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -312,7 +315,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.as_deref().ok()
+        self.bytes.as_ref().ok().map(|bytes| bytes.as_slice())
     }
 
     /// Returns the stamp that the entry was saved with.
@@ -337,7 +340,7 @@ impl Entry {
         self.left
     }
 
-    pub(crate) fn into_parts(self) -> (Result<Vec<u8>, StoreError>, Stamp, Option<Duration>) {
+    pub(crate) fn into_parts(self) -> (Result<Zeroizing<Vec<u8>>, StoreError>, Stamp, Option<Duration>) {
         (self.bytes, self.stamp, self.left)
     }
 }

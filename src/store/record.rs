@@ -132,7 +132,10 @@ pub(crate) fn of_note(note: &Note, clocks: &Clocks) -> Zeroizing<Vec<u8>> {
 pub(crate) fn note(entry: &[u8], clocks: &Clocks) -> Option<Note> {
     let record = read(entry)?;
     let pause = duration(&record, "keep_ms")?.min(LONGEST_PAUSE);
-    let pause = pause.checked_sub(age(&record, clocks)?).filter(|left| !left.is_zero())?;
+    // By the wall clock, too: whoever can write to a store could put an old note back again and again. A
+    // wrong clock costs a request.
+    let age = age(&record, clocks)?.max(wall_age(&record, clocks).unwrap_or_default());
+    let pause = pause.checked_sub(age).filter(|left| !left.is_zero())?;
     let denied = record.get("denied")?;
     let text = |name| match denied.get(name) {
         None | Some(Value::Null) => Some(None),
@@ -182,17 +185,23 @@ fn age(record: &Map<String, Value>, clocks: &Clocks) -> Option<Duration> {
         _ => Duration::ZERO,
     };
     let age = match clocks.left {
-        Some(left) => duration(record, "keep_ms")?.checked_sub(left)?,
-        None => {
-            let then = UNIX_EPOCH.checked_add(duration(record, "wall_ms")?)?;
-            match clocks.now.wall().duration_since(then) {
-                Ok(age) => age,
-                Err(ahead) if ahead.duration() <= CLOCKS_DIFFER => Duration::ZERO,
-                Err(_) => return None,
-            }
+        Some(left) => {
+            let keep = duration(record, "keep_ms")?;
+            // A store may round up, or keep an entry for a little longer.
+            keep.checked_sub(left).or_else(|| (left - keep <= CLOCKS_DIFFER).then_some(Duration::ZERO))?
         }
+        None => wall_age(record, clocks)?,
     };
     Some(age.max(since_boot))
+}
+
+/// Returns the age by the wall clock. `None` if it is of the future.
+fn wall_age(record: &Map<String, Value>, clocks: &Clocks) -> Option<Duration> {
+    let then = UNIX_EPOCH.checked_add(duration(record, "wall_ms")?)?;
+    match clocks.now.wall().duration_since(then) {
+        Ok(age) => Some(age),
+        Err(ahead) => (ahead.duration() <= CLOCKS_DIFFER).then_some(Duration::ZERO),
+    }
 }
 
 fn duration(record: &Map<String, Value>, name: &str) -> Option<Duration> {

@@ -79,7 +79,8 @@ pub enum StoreFault {
     Fail,
     /// Every method panics.
     Panic,
-    /// No method returns, until [`MemoryStore::calm`].
+    /// No method returns, until [`MemoryStore::calm`]. For a store that is [`remote`](MemoryStore::remote):
+    /// a source trusts any other to answer.
     Hang,
     /// Every method takes this long: by the clock of the store if it has one, else for real.
     Slow(Duration),
@@ -330,7 +331,7 @@ impl TokenStore for MemoryStore {
     }
 
     fn may_hang(&self) -> bool {
-        self.0.may_hang || lock(&self.0.state).always == Some(StoreFault::Hang)
+        self.0.may_hang
     }
 }
 

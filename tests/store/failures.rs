@@ -1,6 +1,6 @@
 //! Failures that processes share.
 
-use client_credentials::{Error, Secret};
+use client_credentials::{Error, Secret, Stamp, TokenStore as _};
 
 use super::*;
 
@@ -51,8 +51,6 @@ fn retry_after_is_heeded_by_all_and_a_process_with_a_good_token_goes_on() {
         assert_eq!(world.requests(), 2);
         // Its entry is due, but still there.
         assert_eq!(token(&world.process()), "one");
-        world.store.clear();
-        world.script.token("two", 3600);
         assert_eq!(world.requests(), 2);
     }
     let world = World::new();
@@ -60,12 +58,12 @@ fn retry_after_is_heeded_by_all_and_a_process_with_a_good_token_goes_on() {
         Ok(http::Response::builder().status(429).header("retry-after", "60").body(Vec::new()).expect("an answer"))
     });
     world.process().token().expect_err("too many requests");
-    for passed in [0, 20, 39] {
+    for (passed, expected) in [(0, 60), (20, 40), (39, 1)] {
         world.advance(passed);
         let error = world.process().token().expect_err("too many requests");
         assert!(matches!(&error, Error::Denied(denied) if denied.status() == 429));
         let left = error.retry_after().expect("the time that is left").as_secs();
-        assert!((1..=60).contains(&left), "{left}");
+        assert_eq!(left, expected);
     }
     assert_eq!(world.requests(), 1);
     world.advance(2);
@@ -175,4 +173,48 @@ fn a_note_that_the_store_makes_up_is_at_most_the_error_of_a_refusal() {
             }
         }
     }
+}
+
+/// Whoever joins late does not remember it for longer than the others.
+#[test]
+fn a_remembered_failure_is_over_for_all_at_the_same_time() {
+    for world in [World::new(), World::remote()] {
+        world.script.json(401, r#"{"error":"invalid_client"}"#);
+        world.process().token().expect_err("refused");
+        world.advance(9);
+        let late = world.process();
+        late.token().expect_err("remembered");
+        world.advance(2);
+        world.script.token("one", 3600);
+        assert_eq!(token(&late), "one");
+        assert_eq!(world.requests(), 2);
+    }
+}
+
+#[test]
+fn a_failure_that_a_token_has_followed_is_over() {
+    let world = World::new();
+    world.script.answer(|_, _| {
+        Ok(http::Response::builder().status(429).header("retry-after", "3000").body(Vec::new()).expect("an answer"))
+    });
+    world.process().token().expect_err("too many requests");
+    world.advance(1);
+    world.script.token("one", 60);
+    assert_eq!(world.process().renew().expect("a token").secret(), "one");
+    world.advance(61);
+    world.script.token("two", 3600);
+    assert_eq!(token(&world.process()), "two");
+}
+
+/// As one can who can write to a store that has a clock, even if it is sealed.
+#[test]
+fn a_failure_that_somebody_puts_back_is_over() {
+    let world = World::remote();
+    world.script.json(401, r#"{"error":"invalid_client"}"#);
+    world.process().token().expect_err("refused");
+    let (name, note) = world.store.entries().remove(0);
+    world.advance(3600);
+    world.store.save(&name, &note, Stamp::from(u64::MAX), Duration::from_secs(10)).expect("kept");
+    world.script.token("one", 3600);
+    assert_eq!(token(&world.process()), "one");
 }

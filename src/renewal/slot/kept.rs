@@ -1,11 +1,12 @@
 //! What a store adds to a slot: tokens that other processes use, too. Imports `caller`, `clock`,
-//! `event`, `schedule`, `token`.
+//! `event`, `failure`, `schedule`, `token`.
 
 use super::{Cached, Ended, Slot};
 use crate::clock::Moment;
 use crate::event::Reason;
 use crate::protocol::token::AccessToken;
 use crate::renewal::caller::{FetchId, Kept, KeptFor};
+use crate::renewal::failure::Failure;
 use crate::renewal::schedule::Renewal;
 
 impl Slot {
@@ -24,6 +25,12 @@ impl Slot {
             KeptFor::Failure { error, given, refused } => {
                 self.fails(error, given, refused, now);
                 fetched(kept.as_ref())
+            }
+            KeptFor::Noted { error, pause, refused } => {
+                self.counts.failures += 1;
+                let failure = Failure::noted(self.failure.as_deref(), error, pause, refused, now);
+                self.failure = Some(Box::new(failure));
+                kept.as_ref().map_or(Ended::Failed(fetch), |kept| Ended::Fetched(fetch, kept.token.clone()))
             }
         };
         if let Some(Kept { token, due }) = kept {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Visit;
 use crate::error::Error;
 use crate::event::Reason;
+use crate::random::Fingerprint;
 use crate::renewal::backoff::{REFUSAL_SPACING, failure_pause};
 use crate::renewal::caller::Kept;
 use crate::renewal::schedule::{Jitter, LONGEST_LIFETIME, Phase, Renewal};
@@ -19,10 +20,17 @@ use crate::store::{Stamp, StoreError, StoreKey};
 
 /// What is kept under a name.
 struct Loaded {
-    /// Nothing if it cannot be used.
-    bytes: Option<Vec<u8>>,
+    bytes: Result<Zeroizing<Vec<u8>>, StoreError>,
     stamp: Stamp,
     clocks: Clocks,
+}
+
+/// A failure of another process, and for how much longer it is remembered.
+pub(super) struct Noted {
+    pub(super) error: Error,
+    pub(super) pause: Duration,
+    /// What was refused, if a closure may replace it.
+    pub(super) refused: Option<Fingerprint>,
 }
 
 impl Visit<'_> {
@@ -32,7 +40,13 @@ impl Visit<'_> {
         self.kept = None;
         let Some(Loaded { bytes, stamp, clocks }) = loaded else { return Ok(None) };
         self.token_stamp = stamp;
-        let Some(entry) = bytes else { return Ok(None) };
+        let entry = match bytes {
+            Ok(entry) => entry,
+            Err(why) => {
+                self.tell(why);
+                return Ok(None);
+            }
+        };
         let source = &self.source.0;
         let Some(kept) = record::token(&entry, &source.request.dialect().header, &clocks) else {
             self.tell(StoreError::new(
@@ -64,12 +78,14 @@ impl Visit<'_> {
     }
 
     /// Returns the failure that another process has noted, as the error that this one would have got.
-    pub(super) fn noted(&mut self) -> Result<Option<Error>, StoreError> {
+    pub(super) fn noted(&mut self) -> Result<Option<Noted>, StoreError> {
         if self.plan.reason == Reason::Forced {
             return Ok(None);
         }
         let Some(Loaded { bytes, stamp, clocks }) = self.load(self.shared.failure)? else { return Ok(None) };
         self.note_stamp = stamp;
+        // One that cannot be used, or that a token has followed, says nothing.
+        let bytes = bytes.ok().filter(|_| stamp >= self.token_stamp);
         let Some(note) = bytes.and_then(|entry| record::note(&entry, &clocks)) else { return Ok(None) };
         let source = self.source;
         let prepared = source.prepared(&source.new_attempt(self.plan.reason, 0));
@@ -77,7 +93,9 @@ impl Visit<'_> {
         Ok(match &prepared {
             // The memory of a refusal does not hold for another secret (D49).
             Ok(prepared) if !is_another(prepared) => {
-                note.error(|answer| source.0.request.decode_sent(answer, clocks.now, Some(prepared)).err())
+                let error = note.error(|answer| source.0.request.decode_sent(answer, clocks.now, Some(prepared)).err());
+                let refused = note.proof.is_some().then(|| source.0.slot.fingerprint(prepared));
+                error.map(|error| Noted { error, pause: note.pause, refused })
             }
             _ => None,
         })
@@ -86,7 +104,6 @@ impl Visit<'_> {
     fn load(&mut self, key: StoreKey) -> Result<Option<Loaded>, StoreError> {
         let Some(entry) = self.desk.ask(move |store| store.load(&key))? else { return Ok(None) };
         let (bytes, stamp, left) = entry.into_parts();
-        let bytes = bytes.map_err(|why| self.tell(why)).ok();
         Ok(Some(Loaded { bytes, stamp, clocks: self.clocks(left) }))
     }
 
