@@ -167,3 +167,21 @@ fn only_a_failure_since_the_last_token_spreads_the_next_renewal() {
     }
     assert!(after_a_failure.iter().any(|time| *time < 3000), "{after_a_failure:?}");
 }
+
+#[test]
+fn while_a_secret_is_rotated_each_half_of_the_fleet_has_a_token_of_its_own() {
+    let world = World::new();
+    (1..=40).for_each(|number| world.script.token(&format!("t{number}"), 3600));
+    let process = |secret| world.builder(Credentials::new("my-client", secret), world.clock.clone()).build();
+    let fleet: Vec<_> = (0..20).map(|n| process(["old", "new"][n % 2]).expect("a source")).collect();
+    let mut seen = Vec::new();
+    for _ in 0..36_000 / 60 {
+        let tokens: Vec<String> = fleet.iter().map(token).collect();
+        assert!(tokens[0] != tokens[1], "two names");
+        seen.push((tokens[0].clone(), tokens[1].clone()));
+        world.advance(60);
+    }
+    let changes = seen.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(world.requests() <= 2 * 13 && changes <= world.requests(), "{} {changes}", world.requests());
+    assert_eq!(world.store.entries().len(), 2);
+}

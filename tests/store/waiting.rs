@@ -193,3 +193,34 @@ fn a_machine_whose_clock_is_slow_can_replace_the_token_of_one_whose_clock_is_fas
     assert_eq!(token(&world.process()), "two", "it is in the store");
     assert_eq!(world.requests(), 2);
 }
+
+#[test]
+fn two_processes_that_renew_at_once_both_get_a_token_that_is_newer_than_their_call() {
+    for world in [World::new(), World::remote()] {
+        world.script.token("old", 3600);
+        token(&world.process());
+        world.advance(60);
+        let (began, begun) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        world.script.answer(move |_, _| {
+            began.send(()).expect("a reader");
+            wait.recv().expect("a writer");
+            answer("one")
+        });
+        world.script.token("two", 3600);
+        let first = world.process();
+        let renew = |process: &TokenSource| process.renew().expect("a token").secret().to_owned();
+        let mut renewing = Some(thread::spawn(move || renew(&first)));
+        begun.recv().expect("the request");
+        let answer = Box::new(move || {
+            go.send(()).expect("a reader");
+            assert_eq!(renewing.take().expect("once").join().expect("no panic"), "one");
+        });
+        let clock = Pausing { clock: world.clock.clone(), pauses: AtomicUsize::new(0), answer: Mutex::new(answer) };
+        let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), clock);
+        // The request of the first was sent before the second one was called.
+        assert_eq!(renew(&builder.build().expect("a source")), "two");
+        assert_eq!(world.requests(), 3);
+        assert_eq!(token(&world.process()), "two");
+    }
+}
