@@ -28,7 +28,7 @@ const RECORDED: [(&str, u64); 10] = [
     ("decode, 40-byte token", 5005),
     ("decode, 40-byte token, its limit", 2521),
     (AGENT, 4170),
-    (OWN_AGENT, 4857),
+    (OWN_AGENT, 5020),
 ];
 
 const STORE: &str = "authorize, cache hit, with a store";
