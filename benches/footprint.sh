@@ -161,7 +161,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }'
 rm "$work"/oauth2_*/Cargo.lock
 
-# A server for the memory figure: a token, then items, for whoever asks.
+# A server for the memory figure: it returns a token or the items to every request.
 python3 - > "$work/port" << 'EOF' &
 import http.server, sys
 class Answer(http.server.BaseHTTPRequestHandler):

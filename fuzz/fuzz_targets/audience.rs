@@ -5,7 +5,7 @@
 //!   and port (the scheme's own where there is none) are equal;
 //! - for WHATWG: the URL has no user name and no password, and both URLs have one origin. Both readings see the *same*
 //!   hosts, or none: a host that WHATWG rejects (`1.2.3.4.5`, `[::1%25eth0]`, `xn--`) is rejected in both URLs. That is
-//!   the one difference, and it is safe: whoever connects takes the host as it stands.
+//!   the one difference, and it is safe: an HTTP client connects to the host exactly as written.
 //!
 //! Written as WHATWG serializes them, an origin matches a URL if *and only if* WHATWG says that they have one origin
 //! and there is no user info. Otherwise the crate is the stricter one, on purpose: it compares hosts as they are

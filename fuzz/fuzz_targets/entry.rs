@@ -1,4 +1,4 @@
-//! What a store gives back, whoever wrote it.
+//! Entries of a store with any bytes.
 //!
 //! - nothing panics, and there is always a token or the error of a refusal;
 //! - a token of the store is that of an object of version 1, visible ASCII, and younger than it lives by a second

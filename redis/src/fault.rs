@@ -3,7 +3,7 @@
 use client_credentials::StoreError;
 use redis::RedisError;
 
-/// What an answer with an error means for whoever runs the Redis.
+/// Returns what an error reply means, and what the operator of the Redis server should do.
 ///
 /// `needs` are the rights that the user needs.
 pub(crate) fn refused(code: &str, detail: &str, needs: &str) -> String {

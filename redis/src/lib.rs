@@ -42,8 +42,8 @@
 //!
 //! ## Keys
 //!
-//! The sealing key protects the token from whoever can read Redis, and the programs from whoever can
-//! write to it, who could plant a token of another account. It is made by `openssl rand 32`, and kept
+//! Without the sealing key, read access to Redis reveals no token, and write access is not enough to
+//! plant a token of another account. The key is made by `openssl rand 32`, and kept
 //! where the client secret is. To change it, give all processes the new one with
 //! [`RedisStore::also_open`], then make it the one that seals, and drop the old one a day later.
 //!
@@ -175,8 +175,8 @@ impl RedisStore {
     /// Makes the names of entries with this key ([`TokenStore::name_key`]): any bytes, 32 random ones at best.
     /// Default: none.
     ///
-    /// A name is a digest of the token request, and the client secret is a part of that. Whoever sees names can
-    /// try secrets against them: in vain if the secret was generated, but not if a person chose it. With a name key,
+    /// A name is a digest of the token request, and the client secret is a part of that. Anyone who sees names can
+    /// test guesses of the secret against them: in vain if the secret was generated, but not if a person chose it. With a name key,
     /// nobody can try. It is not derived from the sealing key, because a new name key means new names: every token is
     /// then fetched once more.
     ///

@@ -27,8 +27,8 @@ use lock::Lock;
 ///
 /// # The directory
 ///
-/// You name it; there is no default. It must be on a disk of this machine, and nobody else may have
-/// rights for it, because whoever reads it can use the tokens, and whoever writes to it can plant some.
+/// You name it; there is no default. It must be on a disk of this machine, and no other
+/// user may have access to it: read access is enough to use the tokens, and write access to plant some.
 ///
 /// - A systemd service uses `$RUNTIME_DIRECTORY` or `$CACHE_DIRECTORY`, with `RuntimeDirectoryMode=0700`
 ///   or `CacheDirectoryMode=0700`.

@@ -30,8 +30,8 @@ pub use key::StoreKey;
 /// - answers soon: it never waits for a [claim](Self::claim), and limits every wait for its backend to
 ///   a fraction of a second,
 /// - gives back the very bytes that were saved, or nothing,
-/// - lets nobody else read or change what it keeps, or is wrapped in [`Sealed`](crate::Sealed):
-///   whoever can write to a store can plant a token of an account of his own.
+/// - lets nobody else read or change its entries, or is wrapped in [`Sealed`](crate::Sealed): an
+///   attacker with write access could plant a token of their own account.
 ///
 /// A store that fails, hangs or panics is no error of a call. The source reports it once
 /// ([`EventKind::StoreFailed`](crate::EventKind::StoreFailed)), asks the token endpoint itself, and

@@ -132,8 +132,8 @@ pub(crate) fn of_note(note: &Note, clocks: &Clocks) -> Zeroizing<Vec<u8>> {
 pub(crate) fn note(entry: &[u8], clocks: &Clocks) -> Option<Note> {
     let record = read(entry)?;
     let pause = duration(&record, "keep_ms")?.min(LONGEST_PAUSE);
-    // By the wall clock, too: whoever can write to a store could put an old note back again and again. A
-    // wrong clock costs a request.
+    // By the wall clock, too, so that an attacker with write access cannot keep an old note alive by saving
+    // it again. A wrong clock costs a request.
     let age = age(&record, clocks)?.max(wall_age(&record, clocks).unwrap_or_default());
     let pause = pause.checked_sub(age).filter(|left| !left.is_zero())?;
     let denied = record.get("denied")?;

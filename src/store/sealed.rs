@@ -12,8 +12,8 @@ use crate::store::{Claim, Entry, Stamp, StoreError, StoreKey, TokenStore};
 /// does not have.
 ///
 /// Use it for every store that others can reach: a database with many users, a cache on a network.
-/// Whoever can read an entry could use the token in it for the rest of its life. Whoever can write one
-/// could plant a token of an account of his own, and all machines would send their data there. An entry
+/// Read access to an unsealed entry is enough to use its token until it expires. With write access, an
+/// attacker could plant a token of their own account, and all machines would send their data there. An entry
 /// that was sealed with another key, or was changed, or moved to another name, is reported, and replaced.
 ///
 /// Names are made with the [key of the store](TokenStore::name_key), so the sealing key can be changed:

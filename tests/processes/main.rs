@@ -233,7 +233,7 @@ fn a_lock_that_a_cleaner_deletes_costs_one_request_at_most() {
 }
 
 #[test]
-fn whatever_happened_to_the_files_each_process_gets_a_token_and_mends_them() {
+fn whatever_happened_to_the_files_each_process_gets_a_token_and_replaces_them() {
     let world = World::new("damaged");
     world.server.always(Behaviour::token("the-token", 3600));
     assert_eq!(world.start().result(), "token the-token");
@@ -259,7 +259,7 @@ fn whatever_happened_to_the_files_each_process_gets_a_token_and_mends_them() {
         assert_eq!(world.start().result(), "token the-token", "{what}");
         assert_eq!(world.requests(), before + 1, "{what}");
         assert_eq!(world.start().result(), "token the-token", "{what}");
-        assert_eq!(world.requests(), before + 1, "{what} was mended");
+        assert_eq!(world.requests(), before + 1, "{what} was replaced");
     }
     assert_eq!(fs::read(&elsewhere).expect("the target of the link"), good, "untouched");
 }

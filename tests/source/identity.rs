@@ -200,7 +200,7 @@ fn keys_are_equal_if_and_only_if_questions_are() {
 
 #[test]
 fn msal_net_5743_duende_634_httpx_auth_97_hand_out_a_wrong_token_here_16_threads_never_do() {
-    // Whoever asks gets a token that spells the question out, so that a wrong one shows.
+    // Each token spells out the request that it was issued for, so that a wrong one shows.
     let transport = Arc::new(|request: Request<Vec<u8>>, _: &client_credentials::Attempt| {
         let header = |name| request.headers().get(name).map_or("-", |value| value.to_str().expect("ASCII"));
         let asked = format!(

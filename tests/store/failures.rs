@@ -175,7 +175,7 @@ fn a_note_that_the_store_makes_up_is_at_most_the_error_of_a_refusal() {
     }
 }
 
-/// Whoever joins late does not remember it for longer than the others.
+/// A process that joins late does not remember the failure for longer than the others.
 #[test]
 fn a_remembered_failure_is_over_for_all_at_the_same_time() {
     for world in [World::new(), World::remote()] {

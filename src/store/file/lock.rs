@@ -14,7 +14,7 @@ use crate::store::file::platform;
 /// How often the lock is tried if the file of this name is replaced meanwhile.
 const TRIES: usize = 8;
 
-/// The lock on a file. It is never deleted here: whoever waited for it would lock a file without a name.
+/// The lock on a file. It is never deleted here, because a waiting process would then lock a file without a name.
 pub(super) struct Lock(File);
 
 impl Lock {
