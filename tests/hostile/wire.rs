@@ -8,7 +8,7 @@ use client_credentials::test_util::ManualClock;
 use super::*;
 
 #[test]
-fn whoever_is_slow_or_silent_is_waited_for_until_the_deadline_and_no_longer() {
+fn a_slow_or_silent_server_is_waited_for_until_the_deadline_and_no_longer() {
     let second = Duration::from_secs(1);
     let timeout = || End::Transport(TransportErrorKind::Timeout);
     let rows: Vec<Row> = vec![
@@ -54,7 +54,7 @@ fn eight_threads_at_an_endpoint_that_hangs_make_one_request_and_share_its_timeou
 }
 
 #[test]
-fn whoever_is_slow_but_done_in_time_is_heard() {
+fn a_slow_answer_that_is_complete_in_time_is_read() {
     run(vec![
         ("a body of one byte each ms", good().slow_body(Duration::from_millis(1)), End::Token(Some(3600))),
         ("a late answer", Behaviour::from(Step::Pause(TIMEOUT)).then(good()), End::Token(Some(3600))),
@@ -68,7 +68,7 @@ fn whoever_is_slow_but_done_in_time_is_heard() {
 
 /// One after the other: both sides are busy all the time.
 #[test]
-fn whoever_says_nothing_in_many_words_is_cut_off() {
+fn an_answer_without_an_end_is_cut_off() {
     let forever = |again: &str| Behaviour::from(Step::Repeat(again.as_bytes().to_vec(), u64::MAX));
     #[cfg(feature = "gzip")]
     let zipped = gzip_head().then(Step::Send(EMPTY_GZIP[..10].to_vec())).then(empty_blocks());

@@ -80,7 +80,7 @@ fn one_elected_caller_renews_inside_the_window_and_nobody_else_waits() {
 }
 
 #[test]
-fn whoever_has_less_time_than_the_spacing_of_fetches_is_told_so_at_once() {
+fn a_caller_with_less_time_than_the_spacing_of_fetches_is_told_so_at_once() {
     let script = Script::new();
     script.token("T1", 0);
     let source = builder(&script).fallback_lifetime(Some(Duration::ZERO)).build().expect("a source");
