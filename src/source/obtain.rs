@@ -255,7 +255,7 @@ impl Visit<'_> {
         let mut plan = self.plan.clone();
         if let (Some(kept), None) = (&self.kept, &plan.usable) {
             let now = self.source.0.clock.now();
-            let expired = self.schedule(&kept.token, Renewal::At(kept.due), Jitter::default()).expired;
+            let expired = self.schedule_of(kept).expired;
             let left = expired.saturating_sub(kept.token.age(&now));
             let share = share(plan.deadline.left(now.monotonic()), left);
             let deadline = Deadline::after(now.monotonic(), share, SHARE);
@@ -292,6 +292,11 @@ impl Visit<'_> {
         let Failed { error, refused, .. } = failed;
         self.events.push(Told::RenewalFailed(error.clone()));
         (Outcome::Kept(Some(kept), KeptFor::Failure { error, given, refused }), Ok(token))
+    }
+
+    /// Returns the schedule of a token in the store, by the settings of this source.
+    fn schedule_of(&self, kept: &Kept) -> Schedule {
+        self.schedule(&kept.token, Renewal::At(kept.due), Jitter::default())
     }
 
     fn schedule(&self, token: &AccessToken, renewal: Renewal, jitter: Jitter) -> Schedule {

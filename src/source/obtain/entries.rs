@@ -11,7 +11,7 @@ use crate::event::Reason;
 use crate::random::Fingerprint;
 use crate::renewal::backoff::{REFUSAL_SPACING, failure_pause};
 use crate::renewal::caller::Kept;
-use crate::renewal::schedule::{Jitter, LONGEST_LIFETIME, Phase, Renewal};
+use crate::renewal::schedule::{LONGEST_LIFETIME, Phase};
 use crate::renewal::slot::Slot;
 use crate::source::Obtain as _;
 use crate::source::plan::{Failed, Told};
@@ -55,7 +55,7 @@ impl Visit<'_> {
             return Ok(None);
         };
         let age = kept.token.age(&clocks.now);
-        let phase = self.schedule(&kept.token, Renewal::At(kept.due), Jitter::default()).phase(age);
+        let phase = self.schedule_of(&kept).phase(age);
         match self.plan.reason {
             _ if phase == Phase::Expired => return Ok(None),
             // Only what was requested since then is new.
@@ -109,8 +109,7 @@ impl Visit<'_> {
 
     pub(super) fn save_token(&mut self, kept: &Kept) {
         let clocks = self.clocks(None);
-        let lifetime =
-            self.schedule(&kept.token, Renewal::At(kept.due), Jitter::default()).expired.min(LONGEST_LIFETIME);
+        let lifetime = self.schedule_of(kept).expired.min(LONGEST_LIFETIME);
         let left = lifetime.saturating_sub(kept.token.age(&clocks.now));
         let stamp = self.token_stamp.next(record::stamp(kept.token.sent_at()));
         self.save(self.shared.token, record::of_token(kept, lifetime, &clocks), stamp, left);
