@@ -93,7 +93,7 @@ fn a_fresh_process_serves_a_token_that_is_due_when_the_endpoint_does_not_answer(
         token(&world.process());
         world.advance(3590);
         let words = Words::default();
-        let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), world.clock.clone());
+        let builder = world.client();
         let process = words.on(builder).build().expect("a source");
         // The script has no answer left: nobody is there.
         assert_eq!(token(&process), "one");

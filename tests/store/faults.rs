@@ -17,7 +17,7 @@ fn names() -> Vec<StoreKey> {
 }
 
 fn process(world: &World, words: &Words) -> TokenSource {
-    let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), world.clock.clone());
+    let builder = world.client();
     words.on(builder).build().expect("a source")
 }
 

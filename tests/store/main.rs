@@ -44,7 +44,16 @@ impl World {
 
     /// On a machine with a clock of its own.
     fn process_at(&self, clock: impl Clock) -> TokenSource {
-        self.builder(Credentials::new("my-client", "s3cret-of-my-client"), clock).build().expect("a source")
+        self.client_at(clock).build().expect("a source")
+    }
+
+    /// The client of most tests, with settings to come.
+    fn client(&self) -> TokenSourceBuilder {
+        self.client_at(self.clock.clone())
+    }
+
+    fn client_at(&self, clock: impl Clock) -> TokenSourceBuilder {
+        self.builder(Credentials::new("my-client", "s3cret-of-my-client"), clock)
     }
 
     fn builder(&self, credentials: Credentials, clock: impl Clock) -> TokenSourceBuilder {

@@ -60,7 +60,7 @@ fn d12_the_same_token_again_is_not_sent_again() {
     let world = World::new();
     world.script.token("one", 3600);
     let words = Words::default();
-    let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), world.clock.clone());
+    let builder = world.client();
     let process = words.on(builder).build().expect("a source");
     let mut request = http::Request::get("https://api.example.com/").body(()).expect("a request");
     let mut call = process.call(&mut request).expect("a call");

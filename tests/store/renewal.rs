@@ -136,7 +136,7 @@ fn a_token_without_a_lifetime_is_shared_for_the_fallback_lifetime_or_a_day() {
     world.script.json(200, r#"{"access_token":"one"}"#);
     world.script.json(200, r#"{"access_token":"two"}"#);
     let never = || {
-        let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), world.clock.clone());
+        let builder = world.client();
         builder.fallback_lifetime(None).build().expect("a source")
     };
     assert_eq!(token(&never()), "one");

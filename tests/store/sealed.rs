@@ -9,7 +9,7 @@ fn process(world: &World, keys: &[u8], words: &Words) -> TokenSource {
     let key = |byte: &u8| SealingKey::from([*byte; 32]);
     let sealed = Sealed::new(world.store.clone(), key(&keys[0]));
     let sealed = keys[1..].iter().fold(sealed, |sealed, other| sealed.also_open(key(other)));
-    let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), world.clock.clone());
+    let builder = world.client();
     words.on(builder).store(sealed).build().expect("a source")
 }
 

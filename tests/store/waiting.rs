@@ -14,6 +14,18 @@ fn answer(token: &str) -> Result<Response<Vec<u8>>, TransportError> {
     Ok(Response::new(format!(r#"{{"access_token":"{token}","expires_in":3600}}"#).into_bytes()))
 }
 
+/// The next token request begins, and is answered with this token when it is told to.
+fn answers_when_told(world: &World, token: &'static str) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (began, begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    world.script.answer(move |_, _| {
+        began.send(()).expect("a reader");
+        wait.recv().expect("a writer");
+        answer(token)
+    });
+    (begun, go)
+}
+
 /// The name of the token, which is the only entry.
 fn name(world: &World) -> StoreKey {
     let entries = world.store.entries();
@@ -48,13 +60,7 @@ impl Clock for Pausing {
 #[test]
 fn a_process_waits_for_the_token_of_the_one_that_fetches() {
     for world in [World::new(), World::remote()] {
-        let (began, begun) = mpsc::channel();
-        let (go, wait) = mpsc::channel::<()>();
-        world.script.answer(move |_, _| {
-            began.send(()).expect("a reader");
-            wait.recv().expect("a writer");
-            answer("one")
-        });
+        let (begun, go) = answers_when_told(&world, "one");
         let first = world.process();
         let mut fetching = Some(thread::spawn(move || token(&first)));
         begun.recv().expect("the request");
@@ -64,7 +70,7 @@ fn a_process_waits_for_the_token_of_the_one_that_fetches() {
         });
         let clock = Pausing { clock: world.clock.clone(), pauses: AtomicUsize::new(0), answer: Mutex::new(answer) };
         let words = Words::default();
-        let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), clock);
+        let builder = world.client_at(clock);
         assert_eq!(token(&words.on(builder).build().expect("a source")), "one");
         assert_eq!(words.count("waited "), 1, "{:?}", words.take());
         assert_eq!(world.requests(), 1);
@@ -161,13 +167,7 @@ fn a_holder_that_is_killed_is_followed_when_its_lease_is_over() {
 #[test]
 fn a_process_that_slept_through_its_lease_does_not_replace_a_later_token() {
     let world = World::remote();
-    let (began, begun) = mpsc::channel();
-    let (go, wait) = mpsc::channel::<()>();
-    world.script.answer(move |_, _| {
-        began.send(()).expect("a reader");
-        wait.recv().expect("a writer");
-        answer("slow")
-    });
+    let (begun, go) = answers_when_told(&world, "slow");
     let slow = world.process();
     let slow = thread::spawn(move || token(&slow));
     begun.recv().expect("the request");
@@ -200,13 +200,7 @@ fn two_processes_that_renew_at_once_both_get_a_token_that_is_newer_than_their_ca
         world.script.token("old", 3600);
         token(&world.process());
         world.advance(60);
-        let (began, begun) = mpsc::channel();
-        let (go, wait) = mpsc::channel::<()>();
-        world.script.answer(move |_, _| {
-            began.send(()).expect("a reader");
-            wait.recv().expect("a writer");
-            answer("one")
-        });
+        let (begun, go) = answers_when_told(&world, "one");
         world.script.token("two", 3600);
         let first = world.process();
         let renew = |process: &TokenSource| process.renew().expect("a token").secret().to_owned();
@@ -217,7 +211,7 @@ fn two_processes_that_renew_at_once_both_get_a_token_that_is_newer_than_their_ca
             assert_eq!(renewing.take().expect("once").join().expect("no panic"), "one");
         });
         let clock = Pausing { clock: world.clock.clone(), pauses: AtomicUsize::new(0), answer: Mutex::new(answer) };
-        let builder = world.builder(Credentials::new("my-client", "s3cret-of-my-client"), clock);
+        let builder = world.client_at(clock);
         // The request of the first was sent before the second one was called.
         assert_eq!(renew(&builder.build().expect("a source")), "two");
         assert_eq!(world.requests(), 3);
